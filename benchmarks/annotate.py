@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, nargs="+", default=[1, 10], help="of the genome in one file")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--work", type=Path, help="folder of the files (default: a temporary one)")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
@@ -77,7 +78,7 @@ def main() -> None:
                     flush=True,
                 )
     machine = {"cpus": os.cpu_count(), "platform": platform.platform()}
-    RESULTS.write_text(json.dumps({"machine": machine, "annotations": rows}, indent=1) + "\n")
+    arguments.results.write_text(json.dumps({"machine": machine, "annotations": rows}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What each stage of a build of a real genome costs: CPU seconds in one process, bedtools included.
 
-    python benchmarks/build_stages.py --data DIR
+    python benchmarks/build_stages.py --data DIR [--genomes NAME …] [--results FILE]
 
 DIR holds `saccharomyces_cerevisiae` and `arabidopsis_thaliana_chr1` as Ensembl and NCBI publish them. Whole genes,
 6-mers at stride 1, nothing in the cache. The figures replace benchmarks/results/build_stages.json.
@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-RESULT = Path(__file__).parent / "results" / "build_stages.json"
+RESULTS = Path(__file__).parent / "results" / "build_stages.json"
 GENOMES = {
     "S. cerevisiae": (
         "saccharomyces_cerevisiae/Saccharomyces_cerevisiae.R64-1-1.dna.toplevel.fa.gz",
@@ -74,13 +74,15 @@ def measure(fasta: Path, annotation: Path) -> dict[str, Any]:
 def main() -> None:
     """Measure each genome, and store the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("RAYGENE_DATA"))
-    data = parser.parse_args().data
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--genomes", nargs="+", choices=list(GENOMES), default=list(GENOMES))
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    arguments = parser.parse_args()
     document: dict[str, Any] = {"machine": {"processor": platform.machine()}}
-    for name, files in GENOMES.items():
-        document[name] = measure(*(data / file for file in files))
+    for name in arguments.genomes:
+        document[name] = measure(*(arguments.data / file for file in GENOMES[name]))
         print(json.dumps({name: document[name]}), flush=True)
-    RESULT.write_text(json.dumps(document, indent=1) + "\n")
+    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,9 +1,9 @@
 """Public genomes and labelled promoters, built as published and inspected: what is kept, and what gives labels away.
 
-    python benchmarks/datasets.py --data DIR [--work DIR]
+    python benchmarks/datasets.py --data DIR [--only NAME …] [--work DIR] [--results FILE]
 
 DIR holds the folders and files named in SETS, as Ensembl, PomBase, NCBI and the GUE benchmark publish them. A missing
-file is an error. The figures go to benchmarks/results/datasets.json.
+file is an error. The figures of each set go to --results, benchmarks/results/datasets.json as a rule, as they arrive.
 """
 
 from __future__ import annotations
@@ -122,20 +122,24 @@ def main() -> None:
     """Build and inspect every set, and store the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--work", type=Path, default=Path("datasets-work"))
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "datasets.json")
     arguments = parser.parse_args()
     work, data = arguments.work.absolute(), arguments.data.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)
     connection.silence_ray()
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    document = {}
+    document = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
     for number, (name, keys) in enumerate(SETS.items()):
+        if name not in arguments.only:
+            continue
         sources = [absolute(source, data) for source in keys["sources"]]
         config = DatasetConfig.model_validate({**keys, "sources": sources})
         document[name] = measure(config, work / f"dataset-{number}")
         print(f"{name}: {json.dumps(document[name])}", flush=True)
-    (HERE / "results" / "datasets.json").write_text(json.dumps(document, indent=1) + "\n")
+        arguments.results.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Which keys a model for labelled sequences should have: one change after the other, compared on validation.
 
-    python benchmarks/defaults.py --data DIR [--work DIR] [--only TASK …] [--variants NAME …] [--seeds 0]
+    python benchmarks/defaults.py --data DIR [--work DIR] [--only TASK …] [--variants NAME …] [--seeds 0] [--epochs 20]
+        [--results FILE]
 
 Datasets are built by the command line, models trained in this process on one thread; test splits are not scored.
 Figures go to benchmarks/results/defaults.json after every run; a run that is stored there is not repeated. A run takes
@@ -95,10 +96,10 @@ def build(task: str, variant: Variant, data: Path, work: Path) -> Path:
     return output
 
 
-def run(task: str, variant: Variant, seed: int, dataset: Path) -> dict[str, Any]:
+def run(task: str, variant: Variant, seed: int, dataset: Path, epochs: int | None) -> dict[str, Any]:
     """Train a model; the figures of its best epoch on validation."""
     train, validation = (TokenDataset.open(dataset, split) for split in ("train", "validation"))
-    epochs = min(max(round(ROWS_READ / len(train)), FEWEST_EPOCHS), MOST_EPOCHS)
+    epochs = epochs or min(max(round(ROWS_READ / len(train)), FEWEST_EPOCHS), MOST_EPOCHS)
     model_config = ModelConfig(**variant.model, absolute_positions=task in ALIGNED)
     config = TrainingConfig(**variant.training, epochs=epochs, seed=seed)
     model = models.fresh(model_config, train.tokenizer, seed)
@@ -124,6 +125,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
+    parser.add_argument("--epochs", type=int, help="passes over train (default: so many that 560,000 rows are read)")
     parser.add_argument("--results", type=Path, default=HERE / "results" / "defaults.json")
     arguments = parser.parse_args()
     target, data, work = arguments.results, arguments.data.absolute(), arguments.work.absolute()
@@ -138,7 +140,7 @@ def main() -> None:
             for seed in arguments.seeds:
                 if str(seed) not in runs:
                     dataset = build(task, VARIANTS[name], data, work)
-                    runs[str(seed)] = run(task, VARIANTS[name], seed, dataset)
+                    runs[str(seed)] = run(task, VARIANTS[name], seed, dataset, arguments.epochs)
                     target.write_text(json.dumps(stored, indent=1) + "\n")
                 figures = runs[str(seed)]
                 print(

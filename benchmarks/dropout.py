@@ -133,11 +133,11 @@ def curves(request: Figures) -> Figures:
     return figures | {f"furthest apart, {name}": value for name, value in apart.items()}
 
 
-def store(document: Figures) -> None:
+def store(document: Figures, results: Path) -> None:
     """Write the figures so far."""
     text = json.dumps(document, indent=1)
     print(text, flush=True)
-    (HERE / "results" / "dropout.json").write_text(text + "\n")
+    results.write_text(text + "\n")
 
 
 def main() -> None:
@@ -147,6 +147,7 @@ def main() -> None:
     parser.add_argument("--epochs", type=int, default=8)
     parser.add_argument("--repeats", type=int, default=15)
     parser.add_argument("--work", type=Path, default=Path("dropout-work"))
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "dropout.json")
     arguments = parser.parse_args()
     work = arguments.work.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
@@ -159,12 +160,12 @@ def main() -> None:
         "epochs": arguments.epochs,
         "cost of a step of 64": {name: cost(train, changes, arguments.repeats) for name, changes in KINDS.items()},
     }
-    store(document)
+    store(document, arguments.results)
     training = experiment.training.model_copy(update={"epochs": arguments.epochs}).model_dump()
     request = {"model": experiment.model.model_dump(), "training": training, "dataset": str(work / "dataset")}
     for by_row, name in ((True, "masks by row"), (False, "masks by step and worker, as before")):
         document[name] = curves(request | {"by row": by_row})
-        store(document)
+        store(document, arguments.results)
 
 
 if __name__ == "__main__":

@@ -260,8 +260,9 @@ def main() -> None:
         "--only", nargs="+", choices=("tasks", "learners", "models"), default=["tasks", "learners", "models"]
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "embedding.json")
     arguments = parser.parse_args()
-    target = HERE / "results" / "embedding.json"
+    target = arguments.results
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     stored = json.loads(target.read_text()) if target.exists() else {"machine": machine}
     workspace = Workspace(arguments.data.absolute(), arguments.work.absolute(), "test", target, stored)

@@ -1,6 +1,7 @@
 """Gene structure learnt from few genes of a species: from drawn weights, and from a model of other species.
 
     python benchmarks/finetuning.py "S. pombe" --dataset DATASET --fasta FASTA --annotation GFF3 --bundle RUN/bundle
+        --results FILE
     python benchmarks/finetuning.py "A. thaliana" --dataset DATASET --fasta FASTA --annotation GFF3 --bundle yeast
 
 DATASET is built from the experiment in examples/structure that `TARGETS` names, and FASTA and GFF3 are the files of
@@ -10,8 +11,9 @@ three windows, 30 kb, and as many pieces of validation, at most 15; nothing else
 as many steps on the same pieces, and are compared with the annotation of a region that neither has seen. The bundle as
 it is comes first. --starts names what else can be measured: rates exchanged, layer decay, the head alone.
 
-The loop is that of `raygene train`, in this process. Figures go to benchmarks/results/finetuning.json after every run;
-what is stored there is not repeated, and a run that was killed is resumed.
+The loop is that of `raygene train`, in this process. Figures go to --results, benchmarks/results/finetuning.json as a
+rule, after every run; what is stored there is not repeated, and a run that was killed is resumed. A file has the
+figures of one bundle for each target: a bundle that was trained anew needs another file.
 """
 
 from __future__ import annotations
@@ -26,7 +28,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -117,10 +119,11 @@ class Workspace:
     bundle: str
     work: Path
     stored: Figures
+    results: Path
 
     def store(self) -> None:
         """Write everything known so far."""
-        RESULTS.write_text(json.dumps(self.stored, indent=1) + "\n")
+        self.results.write_text(json.dumps(self.stored, indent=1) + "\n")
 
 
 class Saving(Observer):
@@ -284,10 +287,13 @@ def main() -> None:
     parser.add_argument("--shares", nargs="+", type=float, default=[0.01, 0.1, 1], choices=(0.01, 0.1, 1.0))
     parser.add_argument("--starts", nargs="+", default=MAIN, choices=tuple(STARTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--epochs", type=int, help="passes over the pieces (default: by share, as in `TARGETS`)")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
-    stored: Figures = json.loads(RESULTS.read_text()) if RESULTS.exists() else {"machine": machine, "targets": {}}
+    results = arguments.results
+    stored: Figures = json.loads(results.read_text()) if results.exists() else {"machine": machine, "targets": {}}
     figures = stored["targets"].setdefault(arguments.target, {"runs": {}})
     dataset, fasta, annotation, work = (
         path.absolute() for path in (arguments.dataset, arguments.fasta, arguments.annotation, arguments.work)
@@ -296,10 +302,15 @@ def main() -> None:
     work /= arguments.target
     work.mkdir(parents=True, exist_ok=True)
     target = TARGETS[arguments.target]
-    workspace = Workspace(target, dataset, fasta, annotation, source, work, stored)
+    if arguments.epochs:
+        target = replace(target, epochs=dict.fromkeys(target.epochs, arguments.epochs))
+    workspace = Workspace(target, dataset, fasta, annotation, source, work, stored, results)
     digest = bundle.load(source).fingerprint
     if figures.setdefault("bundle", digest) != digest:
-        parser.error(f"{RESULTS} has figures of bundle {figures['bundle'][:12]}; this is {digest[:12]}")
+        parser.error(
+            f"{results} has figures of bundle {figures['bundle'][:12]}, and this is {digest[:12]}: name another file "
+            "with --results"
+        )
     if "as it is" not in figures:
         figures["as it is"] = evaluate(workspace, source, work / "as-it-is")
         workspace.store()

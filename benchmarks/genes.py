@@ -45,7 +45,7 @@ from benchmarks.peers.callers import CALLERS, PYRODIGAL, Case, calls_of
 from benchmarks.peers.figures import compared
 from benchmarks.peers.genomes import GENOMES
 
-TARGET = ROOT / "benchmarks" / "results" / "genes.json"
+RESULTS = ROOT / "benchmarks" / "results" / "genes.json"
 SHOWN = ("base_stranded", "cds_base", "cds_exon", "intron", "cds")
 Figures = dict[str, Any]
 
@@ -113,14 +113,14 @@ def table(genome: Figures) -> str:
     return "\n".join(" | ".join(row) for row in rows)
 
 
-def store(name: str, document: Figures) -> None:
+def store(name: str, document: Figures, target: Path) -> None:
     """Write a genome's figures, next to those of other genomes and of callers that were left out now."""
-    stored = json.loads(TARGET.read_text()) if TARGET.exists() else {"genomes": {}}
+    stored = json.loads(target.read_text()) if target.exists() else {"genomes": {}}
     stored["machine"] = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     stored["versions"] = versions()
     callers = stored["genomes"].get(name, {}).get("callers", {}) | document["callers"]
     stored["genomes"][name] = document | {"callers": {key: callers[key] for key in CALLERS if key in callers}}
-    TARGET.write_text(json.dumps(stored, indent=1) + "\n")
+    target.write_text(json.dumps(stored, indent=1) + "\n")
 
 
 def main() -> None:
@@ -133,6 +133,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
     parser.add_argument("--structure", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
     parser.add_argument("--dataset", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     if arguments.data is None:
         parser.error("--data: name the folder of genomes, or set RAYGENE_DATA")
@@ -144,7 +145,7 @@ def main() -> None:
         given = (bundles.get(name), datasets.get(name), structures.get(name))
         case = Case(GENOMES[name], arguments.data.absolute(), folder, *given)
         document = measure(case, arguments.callers)
-        store(name, document)
+        store(name, document, arguments.results)
         print(f"{name}\n{table(document)}", flush=True)
 
 

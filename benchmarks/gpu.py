@@ -270,6 +270,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
     parser.add_argument("--repeats", type=int, default=20)
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the figures")
     parser.add_argument("--without-tests", action="store_true", help="leave out the tests marked gpu")
     arguments = parser.parse_args()
     try:
@@ -282,7 +283,7 @@ def main() -> None:
         print(json.dumps({"check": name, "result": text}), flush=True)
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device).replace(" ", "-").lower()
-        (HERE / "results" / f"gpu-{name}.json").write_text(json.dumps(dict(rows), indent=1) + "\n")
+        (arguments.results / f"gpu-{name}.json").write_text(json.dumps(dict(rows), indent=1) + "\n")
 
 
 def checks(device: torch.device, repeats: int, *, with_tests: bool) -> Iterator[Row]:

@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--tables", type=int, default=70)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     ray.init(address="local", num_cpus=arguments.cpus, include_dashboard=False, log_to_driver=False)
     tables = [pa.table({"number": [number]}) for number in range(arguments.tables)]
@@ -61,7 +62,8 @@ def main() -> None:
             seconds[name].append(time.perf_counter() - began)
     medians = {name: round(statistics.median(of_name[1:]), 3) for name, of_name in seconds.items()}
     print(json.dumps(medians))
-    RESULTS.write_text(json.dumps({"tables": len(tables), "cpus": arguments.cpus, "seconds": medians}, indent=1) + "\n")
+    document = {"tables": len(tables), "cpus": arguments.cpus, "seconds": medians}
+    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

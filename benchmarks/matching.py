@@ -59,6 +59,7 @@ def main() -> None:
     parser.add_argument("--exact", action="store_true", help="leave out genes shorter than that")
     parser.add_argument("--seeds", type=int, default=3, help="number of ways to lay the blocks")
     parser.add_argument("--work", type=Path, default=Path("matching-work"))
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "matching.json")
     arguments = parser.parse_args()
     work = arguments.work.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
@@ -82,7 +83,7 @@ def main() -> None:
         }
         text = ", ".join(f"{key} {value['median']}" for key, value in document[name].items())
         print(f"{name}: {text}", flush=True)
-    (HERE / "results" / "matching.json").write_text(json.dumps(document, indent=1) + "\n")
+    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -164,7 +164,8 @@ def main() -> None:
     parser.add_argument("--shapes", type=int, default=14, help="of each kind")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--largest", type=float, default=3.0, help="GB beyond the bare process, at most")
-    parser.add_argument("--kinds", nargs="+", default=KINDS)
+    parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the figures")
     arguments = parser.parse_args()
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         rows: list[dict[str, Any]] = []
@@ -195,7 +196,7 @@ def main() -> None:
         }
         task = "structure-" if arguments.task == "structure" else ""
         machine = "cpu" if device == "cpu" else name.replace(" ", "-").lower()
-        path = HERE / "results" / f"memory-{task}{machine}.json"
+        path = arguments.results / f"memory-{task}{machine}.json"
         path.write_text(json.dumps(document, indent=1) + "\n")
         print(f"written: {path}")
 

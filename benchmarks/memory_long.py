@@ -23,16 +23,20 @@ import os
 import subprocess
 import sys
 import tempfile
-import threading
-from collections.abc import Callable
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any
 
+ROOT = Path(__file__).resolve().parents[1]
+# `benchmarks` is imported from the root of the checkout.
+sys.path[0] = str(ROOT)
+
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.process import memory
+from benchmarks.process.memory import MEBIBYTE
 from pipelines.dataset.token_dataset import TokenDataset
 from training import networks
 from training.config import ModelConfig, TrainingConfig
@@ -40,7 +44,6 @@ from training.distributed import memory_plan
 from training.distributed.launching.launch import ENVIRONMENT
 from training.engine import loop
 from training.engine.collective import Alone
-from training.engine.process import heap
 from training.engine.state import CPU
 from training.memory.plan import step_allowance
 from training.splits import open_splits
@@ -49,39 +52,19 @@ from tuning.trials import memory_check, worker
 from tuning.trials.memory_check import Machine
 from tuning.trials.trial_spec import TrialSpec
 
-ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "memory-long.json"
 KINDS = ("lstm", "gru", "transformer", "cnn")
 SHORTEST, LONGEST = 50, 2_000
 BATCH = 16
 HIDDEN = 48
 PLENTY, SCARCE = 16 << 30, 850 << 20
-MEBIBYTE = 1 << 20
 Results = dict[str, Any]
 
 
 def resident() -> dict[str, int]:
     """Resident mebibytes of this process, its peak, and what of them is its own."""
     keys = {"VmHWM": "peak", "VmRSS": "resident", "RssAnon": "own"}
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return {keys[key]: int(line.split()[1]) >> 10 for line in lines if (key := line.split(":")[0]) in keys}
-
-
-def in_thread(function: Callable[[], object]) -> None:
-    """Run a function in a thread of this process, as Ray does."""
-    errors: list[BaseException] = []
-
-    def run() -> None:
-        try:
-            function()
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
+    return {keys[name]: taken // MEBIBYTE for name, taken in memory.status_bytes(*keys).items()}
 
 
 def beginning(split: TokenDataset, rows: int) -> TokenDataset:
@@ -129,7 +112,7 @@ def measure_study(dataset: Path, trials: int, epochs: int, rows: int) -> list[Re
                 0,
             )
             before = resident()["own"]
-            in_thread(lambda spec=spec: worker.run(spec, lambda _: None))  # type: ignore[misc]
+            memory.in_thread(lambda spec=spec: worker.run(spec, lambda _: None))  # type: ignore[misc]
             after = resident()
             measured.append(
                 {
@@ -172,18 +155,10 @@ def measure_steps(dataset: Path, kind: str, steps: int, *, is_unlimited: bool) -
     training = training.model_copy(update={"token_budget": plan.token_budget})
     vocabulary = train.tokenizer.vocabulary_size
     allowance = step_allowance(model, training, train.lengths, vocabulary, task.name)
-    readings: list[tuple[int, int]] = []
-    ended = heap.FreedMemory.step_ended
-
-    def step_ended(freed: heap.FreedMemory) -> None:
-        before = heap.resident_bytes()
-        ended(freed)
-        readings.append((before, heap.resident_bytes()))
-
-    heap.FreedMemory.step_ended = step_ended  # type: ignore[assignment, method-assign]
+    readings = memory.record_steps()
     state = loop.start(networks.make(task, model, vocabulary), training, CPU)
     begun = resident()["resident"]
-    in_thread(
+    memory.in_thread(
         lambda: (
             loop.fit(
                 state,
@@ -206,7 +181,7 @@ def measure_steps(dataset: Path, kind: str, steps: int, *, is_unlimited: bool) -
         "planned": (plan.peak - round(plan.full.process) + plan.copies + plan.retained) // MEBIBYTE,
         "taken": resident()["peak"] - begun,
         "after 10 steps": (readings[min(9, len(readings) - 1)][0] // MEBIBYTE) - begun,
-        "returned": sum(before - after > MEBIBYTE for before, after in readings[2:]),
+        "returned": memory.times_returned(readings[2:]),
     }
 
 
@@ -230,6 +205,7 @@ def main() -> None:
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--steps", type=int, default=400)
     parser.add_argument("--unlimited", action="store_true")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     dataset = arguments.dataset.absolute()
@@ -240,10 +216,12 @@ def main() -> None:
         (kind,) = arguments.kinds
         print(json.dumps(measure_steps(dataset, kind, arguments.steps, is_unlimited=arguments.unlimited)))
         return
-    results: Results = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    target = arguments.results
+    results: Results = json.loads(target.read_text()) if target.exists() else {}
     if arguments.part == "study":
         sizes = ["--trials", str(arguments.trials), "--epochs", str(arguments.epochs), "--rows", str(arguments.rows)]
         results["study"] = in_new_process("study", str(dataset), "--here", *sizes)["trials"]
+        target.write_text(json.dumps(results, indent=1) + "\n")
     else:
         flags = ["--steps", str(arguments.steps), *(["--unlimited"] if arguments.unlimited else [])]
         for kind in arguments.kinds:
@@ -252,8 +230,8 @@ def main() -> None:
             which = (kind, row["limited"])
             others = [old for old in results.get("steps", []) if (old["kind"], old["limited"]) != which]
             results["steps"] = [*others, row]
-    RESULTS.write_text(json.dumps(results, indent=1) + "\n")
-    print(f"written: {RESULTS}")
+            target.write_text(json.dumps(results, indent=1) + "\n")
+    print(f"written: {target}")
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ import os
 import platform
 import subprocess
 import sys
-import threading
 import time
 from dataclasses import replace
 from functools import cache
@@ -39,6 +38,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from benchmarks.process import memory
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.stores import worker_folder
 from training import networks
@@ -46,7 +46,6 @@ from training.config import ModelConfig, TrainingConfig
 from training.distributed import memory_plan, worker
 from training.distributed.launching.launch import ENVIRONMENT
 from training.distributed.messages import WorkerEvent, WorkerSpec
-from training.engine.process import heap
 from training.memory.plan import MemoryPlan
 from training.splits import open_splits
 from training.tasks import Task
@@ -210,9 +209,7 @@ def parts_of(plan: MemoryPlan) -> dict[str, int]:
 
 def resident() -> dict[str, int]:
     """Resident bytes of this process, its peak, and what of them are files."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    keys = ("VmHWM", "VmRSS", "RssAnon", "RssFile", "RssShmem")
-    return {key: int(line.split()[1]) * 1024 for line in lines if (key := line.split(":")[0]) in keys}
+    return memory.status_bytes("VmHWM", "VmRSS", "RssAnon", "RssFile", "RssShmem")
 
 
 class Events:
@@ -261,29 +258,10 @@ def train_here(shape: Shape, dataset: Path, directory: Path) -> None:
         threads=1,
         retain_memory=plan.retain_memory,
     )
-    steps: list[tuple[int, int]] = []
-    ended = heap.FreedMemory.step_ended
-
-    def step_ended(freed: heap.FreedMemory) -> None:
-        before = heap.resident_bytes()
-        ended(freed)
-        steps.append((before, heap.resident_bytes()))
-
-    heap.FreedMemory.step_ended = step_ended  # type: ignore[assignment, method-assign]
-    began, events, errors = time.time(), Events(), []
+    steps = memory.record_steps()
+    began, events = time.time(), Events()
     events.readings.append({"at": "imports", **resident()})
-
-    def run() -> None:
-        try:
-            worker.run(spec, events)  # type: ignore[arg-type]
-        except BaseException as error:
-            errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    thread.join()
-    if errors:
-        raise errors[0]
+    memory.in_thread(lambda: worker.run(spec, events))  # type: ignore[arg-type]
     measured = {"measured": resident()["VmHWM"], "seconds": round(time.time() - began, 1), "readings": events.readings}
     (directory / "measured.json").write_text(json.dumps({**measured, "steps": steps}))
 
@@ -302,8 +280,7 @@ def measure(name: str, shape: Shape, dataset: Path, output: Path) -> dict[str, A
     measured["measured"] += RAY_BYTES
     del measured["readings"]
     steps = measured["steps"]
-    # After a step, and after what was free was returned: a mebibyte less is not that.
-    measured |= {"steps": len(steps), "returned": sum(before - after > 1 << 20 for before, after in steps)}
+    measured |= {"steps": len(steps), "returned": memory.times_returned(steps)}
     return {
         "name": name,
         **shape,
@@ -349,6 +326,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path, nargs="?", help="labelled windows of a genome (task structure)")
     parser.add_argument("--output", type=Path)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="show the table of the last results, and measure nothing")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--set", choices=list(SEEDS), default="held-out")
@@ -356,7 +334,7 @@ def main() -> None:
     parser.add_argument("--list", action="store_true", help="show the shapes and what is planned, and measure nothing")
     arguments = parser.parse_args()
     if arguments.table:
-        print(table(json.loads(RESULTS.read_text())["shapes"]))
+        print(table(json.loads(arguments.results.read_text())["shapes"]))
         return
     if arguments.dataset is None or arguments.output is None:
         parser.error("give DATASET and --output")
@@ -374,8 +352,8 @@ def main() -> None:
         errors = [abs(row["error"]) for row in rows]
         summary = {"shapes": len(rows), "largest_error": max(errors), "mean_error": sum(errors) / len(errors)}
         versions = {"torch": torch.__version__, "python": platform.python_version(), "libc": platform.libc_ver()}
-        RESULTS.write_text(json.dumps({**versions, **summary, "shapes": rows}, indent=1) + "\n")
-        print(f"{summary}\nwritten: {RESULTS}")
+        arguments.results.write_text(json.dumps({**versions, **summary, "shapes": rows}, indent=1) + "\n")
+        print(f"{summary}\nwritten: {arguments.results}")
 
 
 if __name__ == "__main__":

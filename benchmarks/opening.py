@@ -279,13 +279,15 @@ def main() -> None:
     parser.add_argument(
         "--datasets", nargs="+", default=DATASETS, metavar="ROWSxTOKENS", help="to inspect and evaluate"
     )
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.measure:
         part, *values = arguments.measure
         print(json.dumps(PARTS[part](*(int(value) if value.isdecimal() else value for value in values))))
         return
-    document = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    target = arguments.results
+    document = json.loads(target.read_text()) if target.exists() else {}
     if "plan" in arguments.parts:
         turns = [("loop", BATCHES[0]), *(("plan_epoch", batch) for batch in BATCHES)]
         document["plan"] = [in_own_process("plan", kind, arguments.rows, batch) for kind, batch in turns]
@@ -306,7 +308,7 @@ def main() -> None:
             for part, figures in inspected.items():
                 figures.append(in_own_process(part, folder))
         document |= inspected
-    RESULTS.write_text(json.dumps(document, indent=1) + "\n")
+    target.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

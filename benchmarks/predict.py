@@ -296,6 +296,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("predict-work"))
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--large", type=int, default=10)
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "predict.json")
     parser.add_argument(
         "--only", nargs="+", choices=("accuracy", "time", "memory"), default=["accuracy", "time", "memory"]
     )
@@ -310,7 +311,7 @@ def main() -> None:
         "time": lambda: measure_time(bench, arguments.repeats),
         "memory": lambda: measure_memory(bench, arguments.large),
     }
-    target = HERE / "results" / "predict.json"
+    target = arguments.results
     stored = json.loads(target.read_text()) if target.exists() else {}
     stored["machine"] = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     for name in arguments.only:

@@ -198,6 +198,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--cpus", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path("prepare-work"))
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "prepare.json")
     arguments = parser.parse_args()
     connection.prepare_environment(verbose=False)
     import ray
@@ -210,10 +211,10 @@ def main() -> None:
         log_to_driver=False,
         logging_level=logging.ERROR,
     )
-    sizes = [
-        measure(megabases, arguments.repeats, arguments.work.absolute() / str(megabases))
-        for megabases in arguments.megabases
-    ]
+    sizes = []
+    for megabases in arguments.megabases:
+        sizes.append(measure(megabases, arguments.repeats, arguments.work.absolute() / str(megabases)))
+        print(json.dumps(sizes[-1]), flush=True)
     document = {
         "machine": {"cpus": arguments.cpus, "processor": platform.machine()},
         "repeats": arguments.repeats,
@@ -222,8 +223,7 @@ def main() -> None:
     if len(sizes) > 1:
         cold = [size["seconds"]["build, cold"] for size in sizes]
         document["last over first size, build"] = round(cold[-1] / cold[0], 2)
-    target = HERE / "results" / "prepare.json"
-    target.write_text(json.dumps(document, indent=1) + "\n")
+    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
     print(json.dumps(document, indent=1))
 
 

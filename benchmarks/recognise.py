@@ -78,6 +78,7 @@ def main() -> None:
     parser.add_argument("fasta", type=Path)
     parser.add_argument("annotation", type=Path)
     parser.add_argument("--work", type=Path, default=Path("recognise-work"))
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "recognise.json")
     parser.add_argument("--only", nargs="+", choices=list(EXPERIMENTS), default=list(EXPERIMENTS))
     arguments = parser.parse_args()
     source = {
@@ -85,8 +86,9 @@ def main() -> None:
         "fasta": str(arguments.fasta.absolute()),
         "annotation": str(arguments.annotation.absolute()),
     }
-    target = HERE / "results" / "recognise.json"
+    target = arguments.results
     stored = json.loads(target.read_text())["experiments"] if target.exists() else {}
+    machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     for name in arguments.only:
         folder = arguments.work.absolute() / name.replace(" ", "-").replace(",", "")
         folder.mkdir(parents=True, exist_ok=True)
@@ -100,8 +102,7 @@ def main() -> None:
         }
         report = json.loads(Path(figures).read_text())
         stored[name] = {"seconds": seconds, **{key: report[key] for key in KEPT}}
-    machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
-    target.write_text(json.dumps({"machine": machine, "experiments": stored}, indent=1) + "\n")
+        target.write_text(json.dumps({"machine": machine, "experiments": stored}, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -33,7 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 HERE = Path(__file__).parent
-RESULT = HERE / "results" / "scale.json"
+RESULTS = HERE / "results" / "scale.json"
 AXES = {
     "genomes": [1, 10, 100, 500],
     "contigs": [5_000, 20_000, 100_000],
@@ -260,6 +260,7 @@ def main() -> None:
         parser.add_argument(f"--{axis}", type=int, nargs="*", help=f"default: {AXES[axis]}, where no axis is given")
     parser.add_argument("--cpus", type=int, default=2)
     parser.add_argument("--work", type=Path, default=Path("scale-work"))
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--keep", action="store_true", help="keep the genomes and datasets")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -268,9 +269,12 @@ def main() -> None:
         sources = json.loads((folder / "sources.json").read_text())
         print(json.dumps(measure(axis, sources, folder, arguments.cpus)))
         return
+    if arguments.data is None:
+        parser.error("--data: name the folder of genomes, or set RAYGENE_DATA")
     asked: dict[str, list[int]] = {axis: getattr(arguments, axis) or [] for axis in AXES}
     asked = asked if any(asked.values()) else AXES
-    document: dict[str, Any] = json.loads(RESULT.read_text()) if RESULT.exists() else {}
+    target = arguments.results
+    document: dict[str, Any] = json.loads(target.read_text()) if target.exists() else {}
     document["machine"] = {"cpus": arguments.cpus, "processor": platform.machine()}
     for axis, axis_sizes in asked.items():
         sizes: list[dict[str, Any]] = []
@@ -278,7 +282,7 @@ def main() -> None:
             sizes.append(in_process(axis, size, arguments))
             print(json.dumps(sizes[-1]), flush=True)
             document[axis] = {"sizes": sizes, "slopes between the last two": slopes(axis, sizes)}
-            RESULT.write_text(json.dumps(document, indent=1) + "\n")
+            target.write_text(json.dumps(document, indent=1) + "\n")
         if sizes:
             print(json.dumps(document[axis]["slopes between the last two"]), flush=True)
 

@@ -146,9 +146,11 @@ def main() -> None:
     parser.add_argument("fasta", type=Path, help="a genome")
     parser.add_argument("--bases", type=int, default=1 << 20)
     parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--only", nargs="+", choices=("scan", "annotate"), default=("scan", "annotate"))
     arguments = parser.parse_args()
-    stored = json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    target = arguments.results
+    stored = json.loads(target.read_text()) if target.exists() else {}
     stored["machine"] = {"cpus": os.cpu_count(), "platform": platform.platform()}
     with tempfile.TemporaryDirectory() as temporary, threads.limited_to(1):
         folder = Path(temporary)
@@ -164,7 +166,7 @@ def main() -> None:
             stored[what] = {"megabases": round(megabases, 3), "CPU seconds per megabase": per_megabase}
             for name, spent in per_megabase.items():
                 print(f"{what}: {name}: {spent:.3f} CPU s/Mb", flush=True)
-            RESULTS.write_text(json.dumps(stored, indent=1) + "\n")
+            target.write_text(json.dumps(stored, indent=1) + "\n")
 
 
 if __name__ == "__main__":

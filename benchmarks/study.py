@@ -165,14 +165,14 @@ def measure_costs(arguments: argparse.Namespace) -> None:
             "overhead": lambda: measure_overhead(base, dataset, work),
             "sequential": lambda: compare_with_sequential(base, dataset, work, arguments.sequential),
         }
-        target = HERE / "results" / "tuning.json"
+        target = arguments.results or HERE / "results" / "tuning.json"
         results: Results = json.loads(target.read_text()) if target.exists() else {}
         results["machine"] = {"cpus": connection.usable_cpus(), "processor": platform.machine()}
         for name in arguments.only or parts:
             # Before the part runs: what else the machine was busy with.
             load_before = round(os.getloadavg()[0], 1)
             results[name] = parts[name]() | {"load before": load_before}
-    save(results, "tuning.json")
+            save(results, target)
 
 
 def measure_overfitting(arguments: argparse.Namespace) -> None:
@@ -216,12 +216,14 @@ def measure_overfitting(arguments: argparse.Namespace) -> None:
             "gap": to_json(mean_difference(trials, key, "gap")),
             "validation": to_json(mean_difference(trials, key, "value")),
         }
-    save(results, "overfit.json")
+    target = arguments.results or HERE / "results" / "overfit.json"
+    save(results, target)
     # The same bytes for the same figures.
     matplotlib.rcParams["svg.hashsalt"] = "overfit"
     for name, value, colours in (("score", SCORE, "viridis"), ("gap", GAP, "magma")):
         figure = page.heatmap(sizes, value, colours)
-        figure.savefig(HERE / "results" / f"overfit-{name}.svg", metadata={"Date": None}, facecolor="white")
+        plot = target.with_name(f"{target.stem}-{name}.svg")
+        figure.savefig(plot, metadata={"Date": None}, facecolor="white")
 
 
 def mean_of_size(trials: list[Trial], embedding: int, hidden: int, column: str) -> summary.Mean:
@@ -261,10 +263,10 @@ def to_json(mean: summary.Mean) -> Results:
     }
 
 
-def save(results: Results, name: str) -> None:
+def save(results: Results, target: Path) -> None:
     """Write and print results."""
     text = json.dumps(results, indent=1)
-    (HERE / "results" / name).write_text(text + "\n")
+    target.write_text(text + "\n")
     print(text)
 
 
@@ -274,6 +276,7 @@ def main() -> None:
     parser.add_argument("--overfit", action="store_true")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("RAYGENE_DATA", "data")))
     parser.add_argument("--work", type=Path, default=Path("work"))
+    parser.add_argument("--results", type=Path, help="(default: tuning.json or overfit.json in benchmarks/results)")
     parser.add_argument("--configurations", type=int, default=16)
     parser.add_argument("--sequential", type=int, default=4, help="trials to train one after another as well")
     parser.add_argument("--only", nargs="+", choices=("study", "overhead", "sequential"))

@@ -314,7 +314,8 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=6000, help="of the train split, at most; few have more padding")
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--only", nargs="+", metavar="NAME")
+    parser.add_argument("--only", nargs="+", metavar="NAME", help="the figures of some cases are printed, not stored")
+    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the figures")
     parser.add_argument("--measure", metavar="NAME", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -334,7 +335,7 @@ def main() -> None:
     document = report(results, arguments, device)
     print(json.dumps(document, indent=1))
     if not arguments.only:
-        target = HERE / "results" / f"training-{document['device'].replace(' ', '-').lower()}.json"
+        target = arguments.results / f"training-{document['device'].replace(' ', '-').lower()}.json"
         target.write_text(json.dumps(document, indent=1) + "\n")
 
 

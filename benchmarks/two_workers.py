@@ -200,7 +200,7 @@ def main() -> None:
     parser.add_argument("--steps", type=int, default=60)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--ray", action="store_true", help="also whole runs of raygene train")
-    parser.add_argument("--no-store", action="store_true", help="print the figures only")
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "two-workers.json")
     for name in ("worker", "meet"):
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
@@ -226,8 +226,7 @@ def main() -> None:
         "by batch": {str(batch): summary(turns) for batch, turns in results.items()},
     }
     print(json.dumps(document, indent=1))
-    if not arguments.no_store:
-        (HERE / "results" / "two-workers.json").write_text(json.dumps(document, indent=1) + "\n")
+    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

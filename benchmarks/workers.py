@@ -1,6 +1,7 @@
 """The token stage of a build with one worker and with two: the same placement, the same bytes.
 
-    python benchmarks/workers.py --fasta FASTA --annotation GFF3 [--repeats 5] [--work DIR]
+    python benchmarks/workers.py --fasta FASTA --annotation GFF3 [--repeats 5] [--builds 4] [--work DIR]
+        [--results FILE]
 
 Every build starts from nothing on a running Ray; runs with one and two CPUs take turns. The first build of each run is
 reported separately, because workers import and touch their memory in it. Medians of one run go to
@@ -29,7 +30,6 @@ from pipelines.progress import Silent, Stage
 
 HERE = Path(__file__).parent
 STAGE = "encoding tokens"
-BUILDS = 4
 
 
 class Timed(Silent):
@@ -56,14 +56,14 @@ def digest(directory: Path) -> str:
     return sha256.hexdigest()
 
 
-def measure(config: DatasetConfig, cpus: int, output: Path) -> tuple[list[float], set[str]]:
+def measure(config: DatasetConfig, cpus: int, builds: int, output: Path) -> tuple[list[float], set[str]]:
     """Seconds of the token stage in each of several builds on one Ray, and what they wrote."""
     import ray
 
     ray.init(address="local", num_cpus=cpus, include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
     seconds, written = [], set()
     try:
-        for _ in range(BUILDS):
+        for _ in range(builds):
             shutil.rmtree(output, ignore_errors=True)
             progress = Timed()
             build(config, output, nullcontext, progress)
@@ -90,7 +90,9 @@ def main() -> None:
     parser.add_argument("--fasta", required=True)
     parser.add_argument("--annotation", required=True)
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--builds", type=int, default=4, help="of each run of Ray, two at least")
     parser.add_argument("--work", type=Path, default=Path("workers-work"))
+    parser.add_argument("--results", type=Path, default=HERE / "results" / "workers.json")
     arguments = parser.parse_args()
     work = arguments.work.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
@@ -105,7 +107,8 @@ def main() -> None:
     written: set[str] = set()
     for _ in range(arguments.repeats):
         for cpus in later:
-            times, digests = measure(config, cpus, work / "dataset")
+            times, digests = measure(config, cpus, arguments.builds, work / "dataset")
+            print(f"{cpus} CPU{'s' if cpus > 1 else ''}: {times} s", flush=True)
             first[cpus].append(times[0])
             later[cpus] += times[1:]
             written |= digests
@@ -113,11 +116,12 @@ def main() -> None:
         "genome": Path(arguments.fasta).name,
         "stage": STAGE,
         "repeats": arguments.repeats,
+        "builds": arguments.builds,
         "later builds": compare(later),
         "first build of a run": compare(first),
         "the same bytes": len(written) == 1,
     }
-    (HERE / "results" / "workers.json").write_text(json.dumps(document, indent=1) + "\n")
+    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
     print(json.dumps(document, indent=1))
 
 

@@ -137,6 +137,11 @@ def unknown_flags(script: Path, words: list[str]) -> list[str]:
     return [word for word in words if word.startswith("--") and word.strip("[]") not in known]
 
 
+@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.parent.name == "benchmarks"], ids=name_of)
+def test_every_benchmark_can_leave_the_stored_results_as_they_are(script: Path) -> None:
+    assert "--results RESULTS" in helps()[str(script)][1]
+
+
 def test_no_script_has_the_name_of_a_package() -> None:
     scripts = {path.stem for path in (*ROOT.glob("benchmarks/*"), *ROOT.glob("examples/*"))}
     assert not scripts & {*PACKAGES, *sys.stdlib_module_names} - {"profile"}

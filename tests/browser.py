@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import matplotlib.image
 import numpy as np
 import pytest
 
@@ -53,6 +52,8 @@ def window(browser: Any, file: Path, width: str, scheme: str) -> Iterator[tuple[
 
 def drawn(image: bytes, colour: str) -> int:
     """How many pixels of a screenshot have a colour such as `#2f7d5b`."""
+    import matplotlib.image
+
     pixels = (matplotlib.image.imread(io.BytesIO(image), format="png") * 255).round()[:, :, :3]
     expected = [int(colour[start : start + 2], 16) for start in (1, 3, 5)]
     return int((np.abs(pixels - expected).max(axis=2) <= 8).sum())

@@ -18,7 +18,7 @@ import pytest
 
 from cluster.local_ray import processes
 from pipelines.environment import with_defaults
-from tests import hypothesis_profiles
+from tests import collection_order, hypothesis_profiles
 from tests import s3_server as moto
 from tests.browser import WINDOWS, chromium, window
 
@@ -33,6 +33,11 @@ os.environ.setdefault("RAY_AUTH_MODE", "disabled")
 # Modules and tests make a great many objects, few of them garbage: looking for it less often saves 4 % of CPU time.
 gc.set_threshold(100_000)
 hypothesis_profiles.register()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have two processes compile what tests import from both ends."""
+    config.pluginmanager.register(collection_order)
 
 
 COMPILING = pytest.StashKey["subprocess.Popen[str]"]()

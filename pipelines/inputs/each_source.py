@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Sequence
+import gc
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -47,7 +49,9 @@ def read_each(
     sizes = [_size(source) for source in sources]
     if several < 2 or None in sizes or sum(size or 0 for size in sizes) < LARGE_BYTES:
         for source in sources:
-            yield read(source, progress=progress)
+            with _collector_paused():
+                result = read(source, progress=progress)
+            yield result
         return
     for outcome in map_in_children(partial(_outcome, read), sources, several):
         outcome.recorded.replay(progress)
@@ -68,9 +72,22 @@ class _Outcome:
 def _outcome(read: Callable[..., Any], source: SourceConfig) -> _Outcome:
     recorded = Recorded()
     try:
-        return _Outcome(recorded, read(source, progress=recorded))
+        with _collector_paused():
+            return _Outcome(recorded, read(source, progress=recorded))
     except RaygeneError as error:
         return _Outcome(recorded, error=error)
+
+
+@contextmanager
+def _collector_paused() -> Iterator[None]:
+    """Have Python look for no cycles: rows make none, and with every some thousand of them it would look at all."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
 
 
 def _size(source: SourceConfig) -> int | None:

@@ -7,6 +7,7 @@ cd "$(dirname "$0")/.."
 source scripts/apt.sh
 
 stamp=.venv/.raygene-setup
+pip_pin=$(grep '^pip==' constraints.txt)
 expected=$(cat pyproject.toml constraints.txt scripts/setup.sh scripts/apt.sh | sha256sum | cut -d' ' -f1)
 
 find_python() {
@@ -24,6 +25,11 @@ make_venv() {
     local python=$1 version
     say "creating .venv"
     rm -rf .venv
+    # The pip of this Python puts a newer one there in a third of the time that its own copy would take.
+    "$python" -m venv --without-pip .venv >/dev/null 2>&1 &&
+        "$python" -m pip --python .venv/bin/python --quiet --disable-pip-version-check \
+            install --no-compile "$pip_pin" >/dev/null 2>&1 && return
+    rm -rf .venv
     "$python" -m venv .venv >/dev/null 2>&1 && return
     rm -rf .venv
     version=$("$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])')
@@ -39,7 +45,8 @@ install_packages() {
     local install=("${pip[@]}" install --no-compile)
     say "installing pinned packages into .venv (one to five minutes)"
     # The pip that comes with Python 3.11 takes three times as long. Pins need no search for versions.
-    "${install[@]}" "$(grep '^pip==' constraints.txt)" >/dev/null 2>&1 || complete=false
+    compgen -G ".venv/lib/python*/site-packages/pip-${pip_pin#pip==}.dist-info" >/dev/null ||
+        "${install[@]}" "$pip_pin" >/dev/null 2>&1 || complete=false
     # pip uses one core, so two of them share the work: torch is two fifths of all files.
     pins=$(sed '1d; /^#/,$d' constraints.txt)
     "${install[@]}" --no-deps -r <(awk '/^torch==/ || NR % 3 == 0' <<<"$pins") >/dev/null 2>&1 &

@@ -1,6 +1,7 @@
 """k-mer embeddings compared with Markov models, other vectors and gensim, and as the start of an LSTM.
 
     python benchmarks/embedding.py --data DIR [--work DIR] [--only tasks learners models] [--seeds 0 1 2]
+        [--genomes NAME …] [--positions N] [--epochs 6] [--results FILE]
 
 - tasks: `raygene embed` on S. cerevisiae (IV, VIII and XV held out), on A. thaliana chromosome 1 and on 12 Mb of random
   DNA (their last tenth held out).
@@ -83,10 +84,12 @@ KEPT = (
 Figures = dict[str, Any]
 
 
-def tasks(workspace: Workspace) -> None:
+def tasks(workspace: Workspace, genomes: list[str], limits: dict[str, int]) -> None:
     """`raygene embed` on whole genomes, both strands."""
+    heads = [f"--embedding.{key}={positions}" for key, positions in limits.items()]
     for tokens, flags in TOKENS.items():
-        for genome, (example, fasta, held_out) in GENOMES.items():
+        for genome in genomes:
+            example, fasta, held_out = GENOMES[genome]
             stored = workspace.stored.setdefault("tasks", {}).setdefault(genome, {})
             if tokens in stored:
                 continue
@@ -99,7 +102,7 @@ def tasks(workspace: Workspace) -> None:
             report = target.with_suffix(".json")
             raygene(
                 *("embed", str(EXAMPLES / example / "experiment.yaml"), "--output", str(target), "--json", str(report)),
-                *("--fasta", str(path), *held_out, *flags),
+                *("--fasta", str(path), *held_out, *flags, *heads),
             )
             figures = json.loads(report.read_text())
             stored[tokens] = {name: figures[name] for name in KEPT}
@@ -117,10 +120,10 @@ def random_dna(work: Path) -> Path:
     return path
 
 
-def learners(workspace: Workspace) -> None:
+def learners(workspace: Workspace, limits: dict[str, int]) -> None:
     """Fit the same head to vectors of other origin."""
     stored = workspace.stored.setdefault("learners", {})
-    config, tokens = EmbeddingConfig(), TokenizerConfig(k=3, stride=1)
+    config, tokens = EmbeddingConfig.model_validate(limits), TokenizerConfig(k=3, stride=1)
     corpus = from_fasta([workspace.data / YEAST], HELD_OUT, tokens, config, Silent())
     with one_thread():
         train = masked_prediction.sample_positions(corpus, held_out=False, limit=config.head_positions)
@@ -215,7 +218,7 @@ def by_gensim(corpus: Corpus, threads: int) -> torch.Tensor:
     return vectors
 
 
-def models(workspace: Workspace, seeds: list[int]) -> None:
+def models(workspace: Workspace, seeds: list[int], epochs: int | None) -> None:
     """LSTMs on GC-matched crops of A. thaliana chromosome 1, one worker."""
     dataset, experiment = build("arabidopsis", workspace), str(EXAMPLES / "arabidopsis" / "experiment.yaml")
     target = workspace.work / "embeddings" / "arabidopsis-train"
@@ -231,6 +234,7 @@ def models(workspace: Workspace, seeds: list[int]) -> None:
                 folder = workspace.work / "runs" / f"{start.replace(' ', '-').replace(',', '')}-{seed}"
                 start_flags = () if start == "scratch" else ("--model.embedding_file", str(file), *flags)
                 seed_flags = ("--training.seed", str(seed), "--training.workers", "1", *start_flags)
+                seed_flags += () if epochs is None else ("--training.epochs", str(epochs))
                 raygene("train", experiment, "--dataset", str(dataset), "--output", str(folder), *seed_flags)
                 runs[str(seed)] = score(folder, dataset)
             values = [run["auroc"] for run in runs.values()]
@@ -260,18 +264,22 @@ def main() -> None:
         "--only", nargs="+", choices=("tasks", "learners", "models"), default=["tasks", "learners", "models"]
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    parser.add_argument("--genomes", nargs="+", choices=list(GENOMES), default=list(GENOMES), help="of `tasks`")
+    parser.add_argument("--positions", type=int, help="to fit a head, and to score it (default: as `embed` has them)")
+    parser.add_argument("--epochs", type=int, help="of `models` (default: as the example has them)")
     parser.add_argument("--results", type=Path, default=HERE / "results" / "embedding.json")
     arguments = parser.parse_args()
     target = arguments.results
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     stored = json.loads(target.read_text()) if target.exists() else {"machine": machine}
     workspace = Workspace(arguments.data.absolute(), arguments.work.absolute(), "test", target, stored)
+    limits = dict.fromkeys(("head_positions", "scored"), arguments.positions) if arguments.positions else {}
     if "tasks" in arguments.only:
-        tasks(workspace)
+        tasks(workspace, arguments.genomes, limits)
     if "learners" in arguments.only:
-        learners(workspace)
+        learners(workspace, limits)
     if "models" in arguments.only:
-        models(workspace, arguments.seeds)
+        models(workspace, arguments.seeds, arguments.epochs)
 
 
 if __name__ == "__main__":

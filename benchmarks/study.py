@@ -1,6 +1,6 @@
 """What a hyperparameter study costs besides its trials, and whether small models overfit less.
 
-    python benchmarks/study.py [--configurations 16] [--sequential 4] [--only PART …] [--work DIR]
+    python benchmarks/study.py [--configurations 16] [--single 6] [--sequential 4] [--only PART …] [--work DIR]
     python benchmarks/study.py --overfit --data DIR [--work DIR] [--embeddings 8 32 128] [--hiddens 8 32 64 128]
         [--seeds 3] [--epochs 6] [--precision bf16]
 
@@ -110,10 +110,10 @@ def measure_study(base: Results, dataset: Path, work: Path, configurations: int)
     }
 
 
-def measure_overhead(base: Results, dataset: Path, work: Path) -> Results:
+def measure_overhead(base: Results, dataset: Path, work: Path, count: int) -> Results:
     """What a trial costs besides its training, one at a time: process, opening, reports, rows and checkpoints."""
     short = {**base, "training": {**base["training"], "epochs": 1}}
-    space = {"model.hidden": [8, 12, 16, 20, 24, 28]}
+    space = {"model.hidden": list(range(8, 8 + 4 * count, 4))}
     output = work / "overhead"
     trials, seconds = run_study(short, dataset, output, space=space, search="grid", scheduler="none", concurrent=1)
     trained, ran = total_seconds(output, trials), total_seconds(output, trials, "trial_seconds")
@@ -162,7 +162,7 @@ def measure_costs(arguments: argparse.Namespace) -> None:
         dataset = build_dataset(experiment, work / "yeast")
         parts: dict[str, Callable[[], Results]] = {
             "study": lambda: measure_study(base, dataset, work, arguments.configurations),
-            "overhead": lambda: measure_overhead(base, dataset, work),
+            "overhead": lambda: measure_overhead(base, dataset, work, arguments.single),
             "sequential": lambda: compare_with_sequential(base, dataset, work, arguments.sequential),
         }
         target = arguments.results or HERE / "results" / "tuning.json"
@@ -278,6 +278,7 @@ def main() -> None:
     parser.add_argument("--work", type=Path, default=Path("work"))
     parser.add_argument("--results", type=Path, help="(default: tuning.json or overfit.json in benchmarks/results)")
     parser.add_argument("--configurations", type=int, default=16)
+    parser.add_argument("--single", type=int, default=6, help="trials whose costs besides training are measured")
     parser.add_argument("--sequential", type=int, default=4, help="trials to train one after another as well")
     parser.add_argument("--only", nargs="+", choices=("study", "overhead", "sequential"))
     parser.add_argument("--embeddings", type=int, nargs="+", default=[8, 32, 128])

@@ -1,6 +1,6 @@
 """Which decision threshold to choose on validation: three rules, compared on test splits and on another genome.
 
-    python benchmarks/thresholds.py --work DIR
+    python benchmarks/thresholds.py --work DIR [--only NAME …] [--results FILE]
 
 Reads the datasets and models that `benchmarks/quality.py --work DIR` has left. The rules are the threshold of highest
 MCC on validation, the one nearest to 0.5 whose MCC is within a standard error of that, and 0.5 itself. They are
@@ -85,11 +85,12 @@ def main() -> None:
     """Measure every model that is there."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
+    parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS), help="trained on")
     parser.add_argument("--results", type=Path, default=HERE / "results" / "thresholds.json")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     stored: dict[str, Any] = {}
-    for trained_on in TASKS:
+    for trained_on in arguments.only:
         for run in sorted((arguments.work / "runs").glob(f"{trained_on}-*lstm-*")):
             if (run / "bundle").exists():
                 figures = measure(run, arguments.work / "datasets", trained_on)

@@ -5,8 +5,9 @@
 
 The baseline is the loop everybody writes first: it takes random batches of 32, pads or packs them, and reads the loss
 back every step. Both train the same network on the same rows with as many sequences a step, may use as many threads,
-and run in a process of their own. Repeats take turns; medians of one run go to benchmarks/results/training-DEVICE.json.
-Slow cases take fewer rows.
+and run in a process of their own. Repeats take turns; medians go to benchmarks/results/training-DEVICE.json after every
+turn, or to the folder that --results names. Slow cases take fewer rows; `bare loop` and `one Ray worker` take all of
+the train split, whatever --rows says: a small dataset is quick.
 """
 
 from __future__ import annotations
@@ -332,11 +333,11 @@ def main() -> None:
             for name in arguments.only or by_name:
                 results.setdefault(name, []).append(apart(name, directory, arguments.rows, arguments.threads))
                 print(f"{name}: {results[name][-1]['tokens_per_second']:,.0f} tokens/s", flush=True)
-    document = report(results, arguments, device)
+            document = report(results, arguments, device)
+            if not arguments.only:
+                target = arguments.results / f"training-{document['device'].replace(' ', '-').lower()}.json"
+                target.write_text(json.dumps(document, indent=1) + "\n")
     print(json.dumps(document, indent=1))
-    if not arguments.only:
-        target = arguments.results / f"training-{document['device'].replace(' ', '-').lower()}.json"
-        target.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

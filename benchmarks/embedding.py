@@ -1,7 +1,7 @@
 """k-mer embeddings compared with Markov models, other vectors and gensim, and as the start of an LSTM.
 
     python benchmarks/embedding.py --data DIR [--work DIR] [--only tasks learners models] [--seeds 0 1 2]
-        [--genomes NAME …] [--positions N] [--epochs 6] [--results FILE]
+        [--genomes NAME …] [--tokens NAME …] [--positions N] [--epochs 6] [--results FILE]
 
 - tasks: `raygene embed` on S. cerevisiae (IV, VIII and XV held out), on A. thaliana chromosome 1 and on 12 Mb of random
   DNA (their last tenth held out).
@@ -84,10 +84,11 @@ KEPT = (
 Figures = dict[str, Any]
 
 
-def tasks(workspace: Workspace, genomes: list[str], limits: dict[str, int]) -> None:
+def tasks(workspace: Workspace, genomes: list[str], token_names: list[str], limits: dict[str, int]) -> None:
     """`raygene embed` on whole genomes, both strands."""
     heads = [f"--embedding.{key}={positions}" for key, positions in limits.items()]
-    for tokens, flags in TOKENS.items():
+    for tokens in token_names:
+        flags = TOKENS[tokens]
         for genome in genomes:
             example, fasta, held_out = GENOMES[genome]
             stored = workspace.stored.setdefault("tasks", {}).setdefault(genome, {})
@@ -265,6 +266,7 @@ def main() -> None:
     )
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--genomes", nargs="+", choices=list(GENOMES), default=list(GENOMES), help="of `tasks`")
+    parser.add_argument("--tokens", nargs="+", choices=list(TOKENS), default=list(TOKENS), help="of `tasks`")
     parser.add_argument("--positions", type=int, help="to fit a head, and to score it (default: as `embed` has them)")
     parser.add_argument("--epochs", type=int, help="of `models` (default: as the example has them)")
     parser.add_argument("--results", type=Path, default=HERE / "results" / "embedding.json")
@@ -275,7 +277,7 @@ def main() -> None:
     workspace = Workspace(arguments.data.absolute(), arguments.work.absolute(), "test", target, stored)
     limits = dict.fromkeys(("head_positions", "scored"), arguments.positions) if arguments.positions else {}
     if "tasks" in arguments.only:
-        tasks(workspace, arguments.genomes, limits)
+        tasks(workspace, arguments.genomes, arguments.tokens, limits)
     if "learners" in arguments.only:
         learners(workspace, limits)
     if "models" in arguments.only:

@@ -210,7 +210,7 @@ def measure(case: Case, directory: Path, rows: int, threads: int) -> Figures:
     whole = TokenDataset.open(directory, "train")
     if case.side == "bare":
         return ours(whole, device, case, epochs=4)
-    dataset = first_rows(whole, case.rows or rows)
+    dataset = first_rows(whole, min(case.rows or rows, rows))
     dataset = chosen(dataset, np.arange(len(dataset)), case.longest)
     if case.side == "ours":
         return ours(dataset, device, case, epochs=2)

@@ -1,10 +1,10 @@
 """Annotates a genome and copies of it: CPU seconds a megabase, and whether peak memory grows.
 
-    python benchmarks/annotate.py BUNDLE FASTA [--copies 1 10] [--workers 1 2] [--work DIR]
+    python benchmarks/annotate.py BUNDLE FASTA [--copies 1 10] [--workers 1 2] [--work DIR] [--results FILE]
 
 Costs are those of the whole command with all processes that it starts, Ray included: user and system time, and the peak
 of the sum of their proportional set sizes. AUGUSTUS is measured the same way by benchmarks/genes.py. Figures go to
-benchmarks/results/annotate.json.
+--results, by default benchmarks/results/annotate.json.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path[0] = str(ROOT)
 
 from benchmarks.peers.process_tree import cost_of
+from benchmarks.process.options import parse
 from pipelines.genome.fasta import open_genome
 from pipelines.progress import Silent
 
@@ -59,8 +60,7 @@ def main() -> None:
     parser.add_argument("--copies", type=int, nargs="+", default=[1, 10], help="of the genome in one file")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2])
     parser.add_argument("--work", type=Path, help="folder of the files (default: a temporary one)")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
+    arguments = parse(parser, RESULTS, small=("copies", "workers"))
     rows = []
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.work or Path(temporary)

@@ -1,9 +1,10 @@
 """What each stage of a build of a real genome costs: CPU seconds in one process, bedtools included.
 
-    python benchmarks/build_stages.py --data DIR [--genomes NAME …] [--results FILE]
+    python benchmarks/build_stages.py [--data DIR] [--genomes NAME …] [--results FILE]
 
 DIR holds `saccharomyces_cerevisiae` and `arabidopsis_thaliana_chr1` as Ensembl and NCBI publish them. Whole genes,
-6-mers at stride 1, nothing in the cache. The figures replace benchmarks/results/build_stages.json.
+6-mers at stride 1, nothing in the cache. Figures go to --results, by default benchmarks/results/build_stages.json;
+those of genomes that --genomes leaves out stay there.
 """
 
 from __future__ import annotations
@@ -14,11 +15,17 @@ import json
 import os
 import platform
 import resource
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.process.options import parse
 
 RESULTS = Path(__file__).parent / "results" / "build_stages.json"
 GENOMES = {
@@ -74,15 +81,18 @@ def measure(fasta: Path, annotation: Path) -> dict[str, Any]:
 def main() -> None:
     """Measure each genome, and store the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=os.environ.get("RAYGENE_DATA"), help="default: $RAYGENE_DATA")
     parser.add_argument("--genomes", nargs="+", choices=list(GENOMES), default=list(GENOMES))
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
-    document: dict[str, Any] = {"machine": {"processor": platform.machine()}}
+    arguments = parse(parser, RESULTS)
+    if arguments.data is None:
+        parser.error("--data: name the folder of genomes, or set RAYGENE_DATA")
+    target = arguments.results
+    document: dict[str, Any] = json.loads(target.read_text()) if target.exists() else {}
+    document["machine"] = {"processor": platform.machine()}
     for name in arguments.genomes:
         document[name] = measure(*(arguments.data / file for file in GENOMES[name]))
         print(json.dumps({name: document[name]}), flush=True)
-    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
+        target.write_text(json.dumps(document, indent=1) + "\n")
 
 
 if __name__ == "__main__":

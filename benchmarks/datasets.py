@@ -3,7 +3,7 @@
     python benchmarks/datasets.py --data DIR [--only NAME …] [--work DIR] [--results FILE]
 
 DIR holds the folders and files named in SETS, as Ensembl, PomBase, NCBI and the GUE benchmark publish them. A missing
-file is an error. The figures of each set go to --results, benchmarks/results/datasets.json as a rule, as they arrive.
+file is an error. The figures of each set go to --results, by default benchmarks/results/datasets.json, as they arrive.
 """
 
 from __future__ import annotations
@@ -12,12 +12,17 @@ import argparse
 import json
 import logging
 import os
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import ray
 
+from benchmarks.process.options import parse
 from cluster import connection
 from pipelines.audit import inspection
 from pipelines.build.pipeline import build
@@ -124,8 +129,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--work", type=Path, default=Path("datasets-work"))
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "datasets.json")
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results" / "datasets.json")
     work, data = arguments.work.absolute(), arguments.data.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)

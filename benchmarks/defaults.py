@@ -4,8 +4,8 @@
         [--results FILE]
 
 Datasets are built by the command line, models trained in this process on one thread; test splits are not scored.
-Figures go to benchmarks/results/defaults.json after every run; a run that is stored there is not repeated. A run takes
-from one minute (mouse) to ten (promoters).
+Figures go to --results, by default benchmarks/results/defaults.json, after every run; a run that is stored there is not
+repeated. A run takes from one minute (mouse) to ten (promoters).
 """
 
 from __future__ import annotations
@@ -21,8 +21,12 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import torch
 
+from benchmarks.process.options import at_least, parse
 from pipelines.dataset.token_dataset import TokenDataset
 from training import models
 from training.config import ModelConfig, TrainingConfig
@@ -125,9 +129,10 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0])
-    parser.add_argument("--epochs", type=int, help="passes over train (default: so many that 560,000 rows are read)")
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "defaults.json")
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--epochs", type=at_least(1), help="passes over train (default: so many that 560,000 rows are read)"
+    )
+    arguments = parse(parser, HERE / "results" / "defaults.json", small=("epochs",))
     target, data, work = arguments.results, arguments.data.absolute(), arguments.work.absolute()
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "torch": torch.__version__}
     stored: dict[str, Any] = {"machine": machine, "tasks": {}}

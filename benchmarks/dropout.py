@@ -1,11 +1,12 @@
 """What masks of dropout by row cost, and the curves of one and two workers with dropout.
 
     python benchmarks/dropout.py [--experiment examples/yeast/experiment.yaml] [--epochs 8] [--repeats 15] [--work DIR]
+        [--results FILE]
 
 Cost: CPU seconds of a training step (forward and backward, one thread) of the default model and of `cnn`, without
 dropout, with torch's masks, and with masks by row; the three take turns, and medians are compared. Curves: the
 experiment with one and two workers (processes, without Ray), its masks by row, and as earlier versions drew them, by
-step and worker. Results go to benchmarks/results/dropout.json.
+step and worker. Figures go to --results, by default benchmarks/results/dropout.json.
 """
 
 from __future__ import annotations
@@ -14,17 +15,22 @@ import argparse
 import json
 import os
 import statistics
+import sys
 import tempfile
 import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import torch
 import torch.distributed as dist
 from torch import multiprocessing
 
+from benchmarks.process.options import at_least, parse
 from cluster.experiment import load
 from pipelines.build import pipeline
 from pipelines.dataset.token_dataset import TokenDataset
@@ -144,11 +150,10 @@ def main() -> None:
     """Measure and store the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--experiment", type=Path, default=EXPERIMENT)
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--epochs", type=at_least(1), default=8)
+    parser.add_argument("--repeats", type=at_least(1), default=15)
     parser.add_argument("--work", type=Path, default=Path("dropout-work"))
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "dropout.json")
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results" / "dropout.json", small=("repeats",))
     work = arguments.work.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     experiment = load(arguments.experiment, {})

@@ -9,8 +9,8 @@
   two threads, random ones and those that models start from otherwise, each read by the same head on the same positions.
 - models: the LSTM of examples/arabidopsis from an embedding of the dataset's train split, and from scratch; test AUROC.
 
-Figures go to benchmarks/results/embedding.json after every run; what is stored there is not repeated. It takes about an
-hour on a core.
+Figures go to --results, by default benchmarks/results/embedding.json, after every run; what is stored there is not
+repeated. It takes about an hour on a core.
 """
 
 from __future__ import annotations
@@ -34,6 +34,7 @@ sys.path[0] = str(Path(__file__).parents[1])
 import numpy as np
 import torch
 
+from benchmarks.process.options import at_least, parse
 from benchmarks.quality import CEREVISIAE, EXAMPLES, THALIANA, TOKEN_BUDGET, Workspace, build, raygene
 from pipelines import metrics
 from pipelines.config import TokenizerConfig
@@ -267,10 +268,11 @@ def main() -> None:
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--genomes", nargs="+", choices=list(GENOMES), default=list(GENOMES), help="of `tasks`")
     parser.add_argument("--tokens", nargs="+", choices=list(TOKENS), default=list(TOKENS), help="of `tasks`")
-    parser.add_argument("--positions", type=int, help="to fit a head, and to score it (default: as `embed` has them)")
-    parser.add_argument("--epochs", type=int, help="of `models` (default: as the example has them)")
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "embedding.json")
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--positions", type=at_least(1), help="to fit a head, and to score it (default: as `embed` has them)"
+    )
+    parser.add_argument("--epochs", type=at_least(1), help="of `models` (default: as the example has them)")
+    arguments = parse(parser, HERE / "results" / "embedding.json", small=("positions", "epochs"))
     target = arguments.results
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     stored = json.loads(target.read_text()) if target.exists() else {"machine": machine}

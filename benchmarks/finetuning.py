@@ -11,9 +11,10 @@ three windows, 30 kb, and as many pieces of validation, at most 15; nothing else
 as many steps on the same pieces, and are compared with the annotation of a region that neither has seen. The bundle as
 it is comes first. --starts names what else can be measured: rates exchanged, layer decay, the head alone.
 
-The loop is that of `raygene train`, in this process. Figures go to --results, benchmarks/results/finetuning.json as a
-rule, after every run; what is stored there is not repeated, and a run that was killed is resumed. A file has the
-figures of one bundle for each target: a bundle that was trained anew needs another file.
+The loop is that of `raygene train`, in this process. Figures go to --results, by default
+benchmarks/results/finetuning.json, after every run; what is stored there is not repeated, and a run that was killed is
+resumed, without a figure of its CPU seconds. A file has the figures of one bundle for each target: a bundle that was
+trained anew needs another file.
 """
 
 from __future__ import annotations
@@ -40,6 +41,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.process.options import at_least, parse
 from cluster.experiment import load
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.genome.fasta import open_genome
@@ -242,12 +244,14 @@ def measure(workspace: Workspace, share: float, name: str, seed: int) -> Figures
     began = time.process_time()
     state = loop.start(start.network(task, model, training, train.tokenizer), training)
     resume(state, run.checkpoints, Alone(), loop.CPU)
+    # The seconds of a run that was begun before are not all known.
+    was_begun = state.epoch > 0 or state.step > 0
     objective, saving = objective_of(training, train), run.checkpoints
     loop.fit(state, train, validation, training, Alone(), loop.CPU, Saving(saving), objective=objective)
     saving.wait()
     trained = run.write_bundle(state.document(), Silent())
     return evaluate(workspace, folder / "bundle", folder) | {
-        "cpu seconds": round(time.process_time() - began, 1),
+        "cpu seconds": None if was_begun else round(time.process_time() - began, 1),
         "windows": len(train),
         "genes": genes_of(train),
         "validation genes": genes_of(validation),
@@ -287,9 +291,10 @@ def main() -> None:
     parser.add_argument("--shares", nargs="+", type=float, default=[0.01, 0.1, 1], choices=(0.01, 0.1, 1.0))
     parser.add_argument("--starts", nargs="+", default=MAIN, choices=tuple(STARTS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    parser.add_argument("--epochs", type=int, help="passes over the pieces (default: by share, as in `TARGETS`)")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
+    parser.add_argument(
+        "--epochs", type=at_least(1), help="passes over the pieces (default: by share, as in `TARGETS`)"
+    )
+    arguments = parse(parser, RESULTS, small=("epochs",))
     torch.set_num_threads(1)
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     results = arguments.results

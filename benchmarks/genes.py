@@ -2,6 +2,7 @@
 
     bash scripts/setup-peers.sh
     python benchmarks/genes.py --output DIR [--data DIR] [--genomes NAME …] [--callers NAME …] [--bundle GENOME=DIR …]
+        [--structure GENOME=DIR …] [--dataset GENOME=DIR …] [--results FILE]
 
 Held out are S. cerevisiae IV, VIII and XV, S. pombe III, and A. thaliana chromosome 1 beyond 24 Mb. Every caller gets
 one FASTA file with that sequence alone. All are compared by `raygene compare` with the annotation's protein-coding
@@ -19,7 +20,8 @@ genes: an mRNA with a CDS each.
 - pyrodigal: trained without genes on the sequence that is not held out; genetic code 1.
 
 CPU seconds are user and system time of all processes of a command, start included; memory is the peak of their sum.
-What is finished in DIR is not run again. Figures go to benchmarks/results/genes.json after every genome.
+What is finished in DIR is not run again. Figures go to --results, by default benchmarks/results/genes.json, after every
+genome.
 """
 
 from __future__ import annotations
@@ -44,6 +46,7 @@ import pipelines
 from benchmarks.peers.callers import CALLERS, PYRODIGAL, Case, calls_of
 from benchmarks.peers.figures import compared
 from benchmarks.peers.genomes import GENOMES
+from benchmarks.process.options import parse
 
 RESULTS = ROOT / "benchmarks" / "results" / "genes.json"
 SHOWN = ("base_stranded", "cds_base", "cds_exon", "intron", "cds")
@@ -133,8 +136,7 @@ def main() -> None:
     parser.add_argument("--bundle", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
     parser.add_argument("--structure", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
     parser.add_argument("--dataset", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
+    arguments = parse(parser, RESULTS)
     if arguments.data is None:
         parser.error("--data: name the folder of genomes, or set RAYGENE_DATA")
     require_installed(arguments.callers)

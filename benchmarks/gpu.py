@@ -1,10 +1,10 @@
 """Checks a machine with a GPU, NVIDIA or AMD: its devices, the tests that need one, and GPU-only code paths.
 
-    python benchmarks/gpu.py [--device cuda] [--repeats 20] [--without-tests]
+    python benchmarks/gpu.py [--device cuda] [--repeats 20] [--without-tests] [--results FOLDER]
 
-Prints one line of JSON for each check as soon as it is done, and writes all of them to
-benchmarks/results/gpu-DEVICE.json. `--device cpu` runs the checks in small without a GPU, writes nothing, and shows
-that the script works.
+Prints one line of JSON for each check as soon as it is done, and writes all of them to gpu-DEVICE.json in the folder
+--results, by default benchmarks/results. `--device cpu` runs the checks in small without a GPU, writes nothing, and
+shows that the script works.
 """
 
 from __future__ import annotations
@@ -26,12 +26,16 @@ from pathlib import Path
 from typing import Any, get_args
 from xml.etree import ElementTree
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils.rnn import pack_padded_sequence
 
+from benchmarks.process.options import at_least, parse
 from pipelines.errors import ResourceError
 from pipelines.tokens.tokenizer import Tokenizer
 from training import models
@@ -269,10 +273,9 @@ def main() -> None:
     """Check, measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--device", choices=("cuda", "cpu"), default="cuda")
-    parser.add_argument("--repeats", type=int, default=20)
-    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the figures")
+    parser.add_argument("--repeats", type=at_least(1), default=20)
     parser.add_argument("--without-tests", action="store_true", help="leave out the tests marked gpu")
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results", is_folder=True)
     try:
         device = torch.device(devices.require(arguments.device))
     except ResourceError as error:

@@ -1,9 +1,9 @@
 """What a map over many small tables costs its driver: plain tasks of Ray, as builds use them, and Ray Data.
 
-    python benchmarks/map_tables.py [--tables 70] [--repeats 5] [--cpus 2]
+    python benchmarks/map_tables.py [--tables 70] [--repeats 5] [--cpus 2] [--results FILE]
 
 Wall seconds on a running Ray whose workers have started, in turns after one that does not count; medians go to
-benchmarks/results/map_tables.json. The function returns its table.
+--results, by default benchmarks/results/map_tables.json. The function returns its table.
 """
 
 from __future__ import annotations
@@ -11,14 +11,19 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import pyarrow as pa
 import ray
 
+from benchmarks.process.options import at_least, parse
 from pipelines.ray_map import map_tables
 
 RESULTS = Path(__file__).parent / "results" / "map_tables.json"
@@ -47,10 +52,9 @@ def main() -> None:
     """Measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", type=int, default=70)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--cpus", type=int, default=2)
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    arguments = parser.parse_args()
+    parser.add_argument("--repeats", type=at_least(1), default=5)
+    parser.add_argument("--cpus", type=at_least(1), default=2)
+    arguments = parse(parser, RESULTS, small=("repeats",))
     ray.init(address="local", num_cpus=arguments.cpus, include_dashboard=False, log_to_driver=False)
     tables = [pa.table({"number": [number]}) for number in range(arguments.tables)]
     maps: dict[str, Map] = {"Ray Data": by_ray_data, "plain tasks": lambda tables: map_tables(tables, same)}

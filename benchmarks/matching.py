@@ -1,8 +1,9 @@
 """How many genes matching GC costs, and how well GC alone still separates the classes.
 
     python benchmarks/matching.py --fasta FASTA --annotation GFF3 [--length 500] [--seeds 3] [--work DIR]
+        [--results FILE]
 
-Splits are blocks of the genome, crops have at most `--length` bases. The figures go to
+Splits are blocks of the genome, crops have at most `--length` bases. Figures go to --results, by default
 benchmarks/results/matching.json.
 """
 
@@ -13,13 +14,18 @@ import json
 import logging
 import os
 import statistics
+import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import ray
 
+from benchmarks.process.options import at_least, parse
 from cluster import connection
 from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
@@ -55,12 +61,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fasta", required=True)
     parser.add_argument("--annotation", required=True)
-    parser.add_argument("--length", type=int, default=500)
+    parser.add_argument("--length", type=at_least(1), default=500)
     parser.add_argument("--exact", action="store_true", help="leave out genes shorter than that")
-    parser.add_argument("--seeds", type=int, default=3, help="number of ways to lay the blocks")
+    parser.add_argument("--seeds", type=at_least(1), default=3, help="number of ways to lay the blocks")
     parser.add_argument("--work", type=Path, default=Path("matching-work"))
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "matching.json")
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results" / "matching.json")
     work = arguments.work.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)

@@ -1,12 +1,13 @@
 """Memory of a training step: predicted by the formula, and measured as the peak of resident memory of a fresh process.
 
     python benchmarks/memory.py [--task recognise] [--shapes 14] [--seed 2026] [--largest 3.0]
+        [--kinds KIND …] [--results FOLDER]
     python benchmarks/memory.py --task structure --shapes 3
 
 Shapes of every kind are drawn at random (rows, length, sizes, layers, stem, window, pooling, precision, optimizer).
 None of them was used to fit the formula. Each is two steps in a process of its own: model, forward, backward and
-optimizer. On a machine with a GPU the allocator's peak on it is measured as well. Results go to
-benchmarks/results/memory-DEVICE.json, those of task structure to memory-structure-DEVICE.json.
+optimizer. On a machine with a GPU the allocator's peak on it is measured as well. Figures go to the folder --results,
+by default benchmarks/results: to memory-DEVICE.json, those of task structure to memory-structure-DEVICE.json.
 """
 
 from __future__ import annotations
@@ -14,13 +15,18 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import torch
 
+from benchmarks.process.options import at_least, parse
 from training.config import ModelConfig, TrainingConfig
 from training.memory.formula import IMPORTED, Work, estimate
 from training.memory.probe import probe
@@ -161,12 +167,11 @@ def main() -> None:
     """Measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--task", choices=TASKS, default="recognise")
-    parser.add_argument("--shapes", type=int, default=14, help="of each kind")
+    parser.add_argument("--shapes", type=at_least(1), default=14, help="of each kind")
     parser.add_argument("--seed", type=int, default=2026)
     parser.add_argument("--largest", type=float, default=3.0, help="GB beyond the bare process, at most")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=KINDS)
-    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the figures")
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results", small=("kinds", "largest"), is_folder=True)
     for device in ("cpu", "cuda") if torch.cuda.is_available() else ("cpu",):
         rows: list[dict[str, Any]] = []
         for kind in arguments.kinds:

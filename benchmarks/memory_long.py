@@ -1,7 +1,8 @@
 """Memory of what runs for long in one process: a study's trials one after another, and many steps of random lengths.
 
-    python benchmarks/memory_long.py study DATASET [--trials 16] [--epochs 1] [--rows 400]
+    python benchmarks/memory_long.py study DATASET [--trials 16] [--epochs 1] [--rows 400] [--results FILE]
     python benchmarks/memory_long.py steps DATASET [--kinds lstm gru transformer cnn] [--steps 400] [--unlimited]
+        [--results FILE]
 
 `study` trains trials of several sizes one after another with the function that Ray Tune starts in a process that it
 uses again: a third of them with plenty of memory, so that they retain what they free, a third with little, and a third
@@ -11,7 +12,7 @@ with plenty. Shown are the process's own memory (no mapped files) before and aft
 another, with freed memory retained: what is planned, the peak of resident memory, and how often memory was returned.
 `--unlimited` returns none, as before there was a limit.
 
-DATASET is any token dataset of task recognise; `steps` takes its tokenizer alone. Results go to
+DATASET is any token dataset of task recognise; `steps` takes its tokenizer alone. Figures go to --results, by default
 benchmarks/results/memory-long.json; minutes on one core.
 """
 
@@ -37,6 +38,7 @@ import pyarrow as pa
 
 from benchmarks.process import memory
 from benchmarks.process.memory import MEBIBYTE
+from benchmarks.process.options import at_least, parse
 from pipelines.dataset.token_dataset import TokenDataset
 from training import networks
 from training.config import ModelConfig, TrainingConfig
@@ -199,15 +201,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("part", choices=("study", "steps"))
     parser.add_argument("dataset", type=Path)
-    parser.add_argument("--trials", type=int, default=16)
-    parser.add_argument("--epochs", type=int, default=1)
-    parser.add_argument("--rows", type=int, default=400, help="of train and of validation, at most")
+    parser.add_argument("--trials", type=at_least(1), default=16)
+    parser.add_argument("--epochs", type=at_least(1), default=1)
+    parser.add_argument("--rows", type=at_least(1), default=400, help="of train and of validation, at most")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
-    parser.add_argument("--steps", type=int, default=400)
+    parser.add_argument("--steps", type=at_least(1), default=400)
     parser.add_argument("--unlimited", action="store_true")
-    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--here", action="store_true", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse(parser, RESULTS, small=("epochs", "rows"))
     dataset = arguments.dataset.absolute()
     if arguments.here and arguments.part == "study":
         print(json.dumps({"trials": measure_study(dataset, arguments.trials, arguments.epochs, arguments.rows)}))
@@ -220,7 +221,7 @@ def main() -> None:
     results: Results = json.loads(target.read_text()) if target.exists() else {}
     if arguments.part == "study":
         sizes = ["--trials", str(arguments.trials), "--epochs", str(arguments.epochs), "--rows", str(arguments.rows)]
-        results["study"] = in_new_process("study", str(dataset), "--here", *sizes)["trials"]
+        results["study"] = in_new_process("study", str(dataset), "--here", *sizes, "--results", str(target))["trials"]
         target.write_text(json.dumps(results, indent=1) + "\n")
     else:
         flags = ["--steps", str(arguments.steps), *(["--unlimited"] if arguments.unlimited else [])]

@@ -1,7 +1,8 @@
 """Memory of whole training runs of gene structure: what is planned, and the peak of the worker's resident memory.
 
     python benchmarks/memory_runs.py DATASET --output DIR [--set fit|held-out] [--shapes 3] [--kinds KIND ...] [--list]
-    python benchmarks/memory_runs.py --table
+        [--results FILE]
+    python benchmarks/memory_runs.py --table [--results FILE]
 
 DATASET holds labelled windows of any genome; the beginning of its splits is cut into windows of each shape's length.
 Shapes of every kind are drawn at random (window, rows, sizes, strides, layers, precision, optimizer, token budget). The
@@ -12,7 +13,7 @@ A shape is two epochs with validation, checkpoints and logs, in a new process: `
 function that Ray Train starts, with the plan that `raygene train` makes and the environment that it gives its workers.
 Ray is imported, but not started: what a worker's connection takes is `RAY_BYTES`, measured on whole runs. Measured is
 VmHWM of the process at its end. What is measured is kept in DIR, so that the same command continues after an
-interruption. When all shapes of the set `held-out` are measured, results go to
+interruption. When all shapes of the set `held-out` are measured, figures go to --results, by default
 benchmarks/results/memory-structure-runs.json, from which `--table` makes the table of docs/results.md.
 """
 
@@ -39,6 +40,7 @@ import pyarrow as pa
 import torch
 
 from benchmarks.process import memory
+from benchmarks.process.options import at_least, parse
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.stores import worker_folder
 from training import networks
@@ -326,13 +328,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path, nargs="?", help="labelled windows of a genome (task structure)")
     parser.add_argument("--output", type=Path)
-    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--table", action="store_true", help="show the table of the last results, and measure nothing")
     parser.add_argument("--kinds", nargs="+", choices=KINDS, default=list(KINDS))
     parser.add_argument("--set", choices=list(SEEDS), default="held-out")
-    parser.add_argument("--shapes", type=int, default=3, help="of each kind")
+    parser.add_argument("--shapes", type=at_least(1), default=3, help="of each kind")
     parser.add_argument("--list", action="store_true", help="show the shapes and what is planned, and measure nothing")
-    arguments = parser.parse_args()
+    arguments = parse(parser, RESULTS)
     if arguments.table:
         print(table(json.loads(arguments.results.read_text())["shapes"]))
         return

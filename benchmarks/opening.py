@@ -1,16 +1,17 @@
 """What it costs to open a large split, to plan an epoch of it, to inspect it, and to evaluate on it.
 
     python benchmarks/opening.py [plan] [decode] [inspect] [evaluate] [stretch] [--rows 10000000] [--tokens 200000000]
+        [--datasets ROWSxTOKENS …] [--results FILE]
 
 Each figure is of a process of its own: CPU and wall seconds of a plan, the second in its process, and how much memory
-the process takes at most beyond what it took before. `loop` is the same plan as a loop over windows of rows. The
-figures go to benchmarks/results/opening.json. `decode` opens a split for the first time, with one thread and with one
-for each CPU of this process. `inspect` inspects datasets, and `evaluate` scores and compares a small model on their
-test split and writes its mistakes and predictions. The first two datasets have the same number of rows, one of them
-five times as many tokens; the third has four times as many rows (`--datasets 200000x40 200000x200 800000x40`: rows of
-train, and tokens of each). `stretch` counts what the labels of stretches of a fifth of the tokens, and of all of them,
-hold. The memory of these three is that of the process alone: pages of mapped files, which the system takes back when it
-needs them, do not count.
+the process takes at most beyond what it took before. `loop` is the same plan as a loop over windows of rows. Figures go
+to --results, by default benchmarks/results/opening.json. `decode` opens a split for the first time, with one thread and
+with one for each CPU of this process. `inspect` inspects datasets, and `evaluate` scores and compares a small model on
+their test split and writes its mistakes and predictions. The first two datasets have the same number of rows, one of
+them five times as many tokens; the third has four times as many rows (`--datasets 200000x40 200000x200 800000x40`: rows
+of train, and tokens of each). `stretch` counts what the labels of stretches of a fifth of the tokens, and of all of
+them, hold. The memory of these three is that of the process alone: pages of mapped files, which the system takes back
+when it needs them, do not count.
 """
 
 from __future__ import annotations
@@ -29,10 +30,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchmarks.process.options import at_least, parse
 from pipelines import fingerprint, schema
 from pipelines.audit import inspection
 from pipelines.build import encode_tokens
@@ -274,14 +279,13 @@ def main() -> None:
     """Measure the parts, and store their figures beside those of other parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("parts", nargs="*", metavar="PART", default=list(PARTS), help=", ".join(PARTS))
-    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--rows", type=at_least(1), default=10_000_000)
     parser.add_argument("--tokens", type=int, default=200_000_000)
     parser.add_argument(
         "--datasets", nargs="+", default=DATASETS, metavar="ROWSxTOKENS", help="to inspect and evaluate"
     )
-    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--measure", nargs="+", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse(parser, RESULTS)
     if arguments.measure:
         part, *values = arguments.measure
         print(json.dumps(PARTS[part](*(int(value) if value.isdecimal() else value for value in values))))

@@ -1,6 +1,7 @@
 """Scans a whole genome: seconds, workers, memory, and agreement with the annotation, compared with a 5-mer regression.
 
     python benchmarks/predict.py FASTA GFF3 [--work DIR] [--repeats 3] [--large 10] [--only accuracy time memory]
+        [--results FILE]
 
 Builds examples/scan/cerevisiae.yaml and trains its model with the command line.
 
@@ -10,7 +11,7 @@ Builds examples/scan/cerevisiae.yaml and trains its model with the command line.
 - memory: unique memory (USS) of the driver and of the largest worker for the genome and for `--large` copies of it,
   with windows next to each other.
 
-Figures go to benchmarks/results/predict.json.
+Figures go to --results, by default benchmarks/results/predict.json.
 """
 
 from __future__ import annotations
@@ -33,11 +34,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import ray
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.process.options import at_least, parse
 from cluster import connection
 from pipelines.audit import kmer_regression
 from pipelines.audit.kmer_regression import Regression
@@ -294,13 +299,12 @@ def main() -> None:
     parser.add_argument("fasta", type=Path)
     parser.add_argument("annotation", type=Path)
     parser.add_argument("--work", type=Path, default=Path("predict-work"))
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument("--repeats", type=at_least(1), default=3)
     parser.add_argument("--large", type=int, default=10)
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "predict.json")
     parser.add_argument(
         "--only", nargs="+", choices=("accuracy", "time", "memory"), default=["accuracy", "time", "memory"]
     )
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results" / "predict.json")
     work = arguments.work.absolute()
     bench = Bench.make(arguments.fasta.absolute(), arguments.annotation.absolute(), work)
     connection.prepare_environment(verbose=False)

@@ -1,9 +1,11 @@
 """Genomes to tokens, compared with the flow it replaces: bedtools shuffle, bedtools getfasta and a Python k-mer loop.
 
     python benchmarks/prepare.py [--megabases 50 250] [--repeats 3] [--cpus 2] [--work DIR]
+        [--results FILE]
 
 For each size a genome is made up (ten chromosomes, 40 genes a megabase). Both sides exclude the same genes; getfasta
-reads exactly the intervals that `build` has placed. Medians of one run go to benchmarks/results/prepare.json.
+reads exactly the intervals that `build` has placed. Medians of one run go to --results, by default
+benchmarks/results/prepare.json.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ import platform
 import shutil
 import statistics
 import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -23,9 +26,13 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import pyarrow.dataset as ds
 
+from benchmarks.process.options import at_least, parse
 from cluster import connection
 from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
@@ -195,11 +202,10 @@ def main() -> None:
     """Measure every size and store the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabases", type=int, nargs="+", default=[50, 250])
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("--repeats", type=at_least(1), default=3)
+    parser.add_argument("--cpus", type=at_least(1), default=2)
     parser.add_argument("--work", type=Path, default=Path("prepare-work"))
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "prepare.json")
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results" / "prepare.json")
     connection.prepare_environment(verbose=False)
     import ray
 

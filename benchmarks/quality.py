@@ -5,7 +5,7 @@
 
 The command line makes datasets and models from the examples' configurations as they are, or from those that `raygene
 init` writes for labelled sequences: `lstm` is its ensemble, `single lstm` one network of it. The regression's form,
-scale and penalty are chosen on validation. Figures go to --results, benchmarks/results/quality.json as a rule, after
+scale and penalty are chosen on validation. Figures go to --results, by default benchmarks/results/quality.json, after
 every run; a run that is stored there is not repeated. It takes about ten hours on two cores.
 """
 
@@ -24,10 +24,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.process.options import parse
 from pipelines import decision_threshold, metrics
 from pipelines.audit import kmer_regression, regression_size
 from pipelines.dataset.token_dataset import TokenDataset
@@ -325,8 +329,7 @@ def main() -> None:
     parser.add_argument("--models", nargs="+", choices=list(_INIT_FLAGS), default=list(_INIT_FLAGS))
     parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
     parser.add_argument("--split", choices=("validation", "test"), default="test", help="validation while choosing")
-    parser.add_argument("--results", type=Path, help="(default: one in benchmarks/results for each --split)")
-    arguments = parser.parse_args()
+    arguments = parse(parser, None)
     of_split = "quality.json" if arguments.split == "test" else f"quality-{arguments.split}.json"
     target = arguments.results or HERE / "results" / of_split
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}

@@ -1,9 +1,9 @@
 """Gene recognition on the whole genome of S. cerevisiae, chromosomes IV, VIII and XV held out: whole genes and crops.
 
-    python benchmarks/recognise.py FASTA GFF3 [--work DIR] [--only NAME …]
+    python benchmarks/recognise.py FASTA GFF3 [--work DIR] [--only NAME …] [--results FILE]
 
-Each experiment runs through the command line: build, train on two workers, evaluate on the test split. The figures go
-to benchmarks/results/recognise.json.
+Each experiment runs through the command line: build, train on two workers, evaluate on the test split. Figures go to
+--results, by default benchmarks/results/recognise.json, as they arrive.
 """
 
 from __future__ import annotations
@@ -12,12 +12,18 @@ import argparse
 import json
 import os
 import platform
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import yaml
+
+from benchmarks.process.options import parse
 
 HERE = Path(__file__).parent
 SPLIT = {"by": "chromosome", "validation": 0.1, "test": ["IV", "VIII", "XV"]}
@@ -78,9 +84,8 @@ def main() -> None:
     parser.add_argument("fasta", type=Path)
     parser.add_argument("annotation", type=Path)
     parser.add_argument("--work", type=Path, default=Path("recognise-work"))
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "recognise.json")
     parser.add_argument("--only", nargs="+", choices=list(EXPERIMENTS), default=list(EXPERIMENTS))
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results" / "recognise.json")
     source = {
         "genome": "R64",
         "fasta": str(arguments.fasta.absolute()),
@@ -91,7 +96,9 @@ def main() -> None:
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     for name in arguments.only:
         folder = arguments.work.absolute() / name.replace(" ", "-").replace(",", "")
-        folder.mkdir(parents=True, exist_ok=True)
+        # Commands would resume what an earlier run left, and take fewer seconds.
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
         experiment = folder / "experiment.yaml"
         experiment.write_text(yaml.safe_dump({"sources": [source], "split": SPLIT, **EXPERIMENTS[name]}))
         dataset, run, figures = (str(folder / part) for part in ("dataset", "run", "figures.json"))

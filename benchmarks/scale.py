@@ -1,13 +1,13 @@
 """How a build grows with genomes, contigs and rows: time, CPU, the driver's memory, tasks and the manifest.
 
     python benchmarks/scale.py --data DIR [--genomes 1 10 100 500] [--contigs 5000 20000 100000]
-                               [--rows 100000 1000000 10000000] [--cpus 2] [--work DIR]
+                               [--rows 100000 1000000 10000000] [--cpus 2] [--work DIR] [--results FILE]
 
 DIR holds `arabidopsis_thaliana_chr1` as NCBI publishes it. Every genome is a copy of it under another name with a
 seventh of its bases redrawn: for `genomes` its first 2 Mb with all rows of the annotation, for `contigs` cut into
 pieces of 2,500 bases with what is left of their genes, for `rows` with a BED interval of 40 bases every 160. Each size
 is built by a process of its own. The figures of the given axes, and the slopes of their logarithms, replace those in
-benchmarks/results/scale.json.
+--results, by default benchmarks/results/scale.json.
 """
 
 from __future__ import annotations
@@ -29,8 +29,13 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 from numpy.typing import NDArray
+
+from benchmarks.process.options import at_least, parse
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "scale.json"
@@ -258,12 +263,11 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=os.environ.get("RAYGENE_DATA"))
     for axis in AXES:
         parser.add_argument(f"--{axis}", type=int, nargs="*", help=f"default: {AXES[axis]}, where no axis is given")
-    parser.add_argument("--cpus", type=int, default=2)
+    parser.add_argument("--cpus", type=at_least(1), default=2)
     parser.add_argument("--work", type=Path, default=Path("scale-work"))
-    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--keep", action="store_true", help="keep the genomes and datasets")
     parser.add_argument("--measure", nargs=2, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse(parser, RESULTS)
     if arguments.measure:
         axis, folder = arguments.measure[0], Path(arguments.measure[1])
         sources = json.loads((folder / "sources.json").read_text())

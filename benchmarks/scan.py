@@ -1,9 +1,9 @@
 """Where a scan and an annotation spend CPU time on one thread, and what the fast paths of a scan save.
 
-    python benchmarks/scan.py FASTA [--bases 1048576] [--repeats 3] [--only scan annotate]
+    python benchmarks/scan.py FASTA [--bases 1048576] [--repeats 3] [--only scan annotate] [--results FILE]
 
 The bases are the first of the genome, in pieces as the verbs take them. All ways take turns in one process, each after
-a first turn that does not count; medians go to benchmarks/results/scan.json.
+a first turn that does not count; medians go to --results, by default benchmarks/results/scan.json.
 
 - scan: windows of 240 every 60 on both strands, by the model of examples/scan/cerevisiae.yaml. Its weights are drawn,
   which changes no time. `windows alone` cuts every window out and scores batches of them; `shared positions` is what a
@@ -18,6 +18,7 @@ import json
 import os
 import platform
 import statistics
+import sys
 import tempfile
 import time
 from collections import Counter
@@ -25,11 +26,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
 import training
+from benchmarks.process.options import at_least, parse
 from pipelines.config import validate
 from pipelines.documents import yaml_reader
 from pipelines.genome import fasta, sequence
@@ -144,11 +149,10 @@ def main() -> None:
     """Measure, print and store."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("fasta", type=Path, help="a genome")
-    parser.add_argument("--bases", type=int, default=1 << 20)
-    parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--results", type=Path, default=RESULTS)
+    parser.add_argument("--bases", type=at_least(1), default=1 << 20)
+    parser.add_argument("--repeats", type=at_least(1), default=3)
     parser.add_argument("--only", nargs="+", choices=("scan", "annotate"), default=("scan", "annotate"))
-    arguments = parser.parse_args()
+    arguments = parse(parser, RESULTS, small=("repeats",))
     target = arguments.results
     stored = json.loads(target.read_text()) if target.exists() else {}
     stored["machine"] = {"cpus": os.cpu_count(), "platform": platform.platform()}

@@ -1,6 +1,7 @@
 """Planted pairs of similar intervals: how many a split by family joins, and how many count as leakage.
 
     python benchmarks/sketches.py [--bases 1e6 1e8 1e9] [--backgrounds random yeast] [--many-genomes 200]
+        [--results FILE]
 
 Intervals of 512 bases, in two backgrounds: bases at random, and a chain of order 8 that counts of S. cerevisiae
 (examples/yeast) drive. Among them are pairs, identical and with 5 % of the bases exchanged (26 of 512), half of them on
@@ -8,7 +9,8 @@ the other strand, and a repeat of 300 bases, in up to 5,000 intervals that have 
 or 15 % from their consensus. Everything else is unrelated. One of each pair is in test, the other in train, and so are
 a tenth and the rest of the unrelated. Another experiment has genes in many genomes, 2.6 % from an ancestor each.
 
-The steps are those of `raygene build`, in one process. The figures go to benchmarks/results/sketches.json.
+The steps are those of `raygene build`, in one process. Figures go to --results, by default
+benchmarks/results/sketches.json.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import gzip
 import json
 import resource
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -24,11 +27,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numba
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from benchmarks.process.options import at_least, parse
 from pipelines.genome import sequence
 from pipelines.splits import families, leakage, sketch, sketch_files
 from pipelines.splits.sketch_files import SketchFiles
@@ -247,10 +254,9 @@ def main() -> None:
     parser.add_argument("--bases", type=float, nargs="*", default=[1e6, 1e8])
     parser.add_argument("--backgrounds", nargs="*", default=["random", "yeast"], choices=["random", "yeast"])
     parser.add_argument("--many-genomes", type=int, nargs="*", default=[], metavar="GENOMES")
-    parser.add_argument("--genes", type=int, default=100, help="of each of many genomes")
+    parser.add_argument("--genes", type=at_least(1), default=100, help="of each of many genomes")
     parser.add_argument("--spacing", type=int, help="one k-mer in how many, instead of what raygene takes")
-    parser.add_argument("--results", type=Path, default=RESULTS)
-    options = parser.parse_args()
+    options = parse(parser, RESULTS)
     stored = json.loads(options.results.read_text()) if options.results.exists() else {}
     for name in options.backgrounds:
         background = random_bases if name == "random" else yeast_bases()

@@ -1,18 +1,19 @@
 """What a hyperparameter study costs besides its trials, and whether small models overfit less.
 
     python benchmarks/study.py [--configurations 16] [--single 6] [--sequential 4] [--only PART …] [--work DIR]
+        [--results FILE]
     python benchmarks/study.py --overfit --data DIR [--work DIR] [--embeddings 8 32 128] [--hiddens 8 32 64 128]
-        [--seeds 3] [--epochs 6] [--precision bf16]
+        [--seeds 3] [--epochs 6] [--precision bf16] [--results FILE]
 
 The first builds the example genome and runs a study of so many configurations on it, some of which cannot fit the
-stated device memory. It measures what Ray Tune adds to trials of one process, one at a time, and compares a study
-with the same trials trained by `raygene train` one after another. Results go to benchmarks/results/tuning.json;
-minutes on two cores.
+stated device memory. It measures what Ray Tune adds to trials of one process, one at a time, and compares a study with
+the same trials trained by `raygene train` one after another. Figures go to --results, by default
+benchmarks/results/tuning.json; minutes on two cores.
 
 The second trains every pair of embedding and hidden size with several seeds on chromosome 1 of A. thaliana (crops of
 one length, negatives with the GC content of their gene), stops none of them early, and measures the gap between train
-and validation by size with 95 % intervals. Results go to benchmarks/results/overfit.json with plots next to it, the
-page to DIR/overfit/report.html; hours on two cores, and the same command resumes after a kill.
+and validation by size with 95 % intervals. Figures go to --results, by default benchmarks/results/overfit.json, with
+plots next to it, the page to DIR/overfit/report.html; hours on two cores, and the same command resumes after a kill.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import json
 import os
 import platform
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
@@ -29,8 +31,12 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import matplotlib
 
+from benchmarks.process.options import at_least, parse
 from cluster import connection
 from cluster.experiment import Experiment, load
 from cluster.screen.terminal import Terminal
@@ -132,12 +138,12 @@ def compare_with_sequential(base: Results, dataset: Path, work: Path, count: int
     output = work / "together"
     space = {"model.hidden": list(range(8, 8 + 4 * count, 4))}
     trials, together = run_study(short, dataset, output, space=space, search="grid", scheduler="none")
+    # An earlier run may have trained more trials, whose seconds would count.
+    shutil.rmtree(work / "alone", ignore_errors=True)
     began, equal = time.monotonic(), True
     for trial in trials:
         model, training = keys.trial_configs(short, trial.parameters, trial.seed, 1)
-        alone = work / "alone" / str(trial.number)
-        shutil.rmtree(alone, ignore_errors=True)
-        bundle = train(model, training, dataset, alone, Silent(), short)
+        bundle = train(model, training, dataset, work / "alone" / str(trial.number), Silent(), short)
         equal &= abs(bundle.config["metrics"]["validation_auroc"] - (trial.validation_auroc or 0)) < 1e-4
     apart = time.monotonic() - began
     logs = (work / "alone").glob("*/metrics.jsonl")
@@ -276,22 +282,23 @@ def main() -> None:
     parser.add_argument("--overfit", action="store_true")
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("RAYGENE_DATA", "data")))
     parser.add_argument("--work", type=Path, default=Path("work"))
-    parser.add_argument("--results", type=Path, help="(default: tuning.json or overfit.json in benchmarks/results)")
-    parser.add_argument("--configurations", type=int, default=16)
-    parser.add_argument("--single", type=int, default=6, help="trials whose costs besides training are measured")
-    parser.add_argument("--sequential", type=int, default=4, help="trials to train one after another as well")
+    parser.add_argument("--configurations", type=at_least(1), default=16)
+    parser.add_argument(
+        "--single", type=at_least(1), default=6, help="trials whose costs besides training are measured"
+    )
+    parser.add_argument("--sequential", type=at_least(1), default=4, help="trials to train one after another as well")
     parser.add_argument("--only", nargs="+", choices=("study", "overhead", "sequential"))
     parser.add_argument("--embeddings", type=int, nargs="+", default=[8, 32, 128])
     parser.add_argument("--hiddens", type=int, nargs="+", default=[8, 32, 64, 128])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--epochs", type=int, help="passes over train (default: 3, or 6 with --overfit)")
+    parser.add_argument("--seeds", type=at_least(1), default=3)
+    parser.add_argument("--epochs", type=at_least(1), help="passes over train (default: 3, or 6 with --overfit)")
     parser.add_argument(
         "--precision",
         choices=("fp32", "bf16"),
         default="fp32",
         help="with --overfit: bf16 takes half the time on a CPU that has it",
     )
-    arguments = parser.parse_args()
+    arguments = parse(parser, None, small=("epochs",))
     arguments.work, arguments.data = arguments.work.absolute(), arguments.data.absolute()
     (measure_overfitting if arguments.overfit else measure_costs)(arguments)
 

@@ -5,7 +5,8 @@
 Reads the datasets and models that `benchmarks/quality.py --work DIR` has left. The rules are the threshold of highest
 MCC on validation, the one nearest to 0.5 whose MCC is within a standard error of that, and 0.5 itself. They are
 compared on halves of validation, of which one chooses and the other scores, and on what the models are scored on.
-Figures go to benchmarks/results/thresholds.json. It takes a few minutes on one core.
+Figures go to --results, by default benchmarks/results/thresholds.json; those of models that --only leaves out stay
+there. It takes a few minutes on one core.
 """
 
 from __future__ import annotations
@@ -13,14 +14,19 @@ from __future__ import annotations
 import argparse
 import json
 import statistics
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.process.options import parse
 from pipelines import decision_threshold, metrics
 from pipelines.dataset.token_dataset import TokenDataset
 from training.bundle import bundle
@@ -86,18 +92,20 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--work", type=Path, required=True)
     parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS), help="trained on")
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "thresholds.json")
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results" / "thresholds.json")
     torch.set_num_threads(1)
-    stored: dict[str, Any] = {}
+    before = json.loads(arguments.results.read_text())["models"] if arguments.results.exists() else {}
+    measured: dict[str, Any] = {}
     for trained_on in arguments.only:
         for run in sorted((arguments.work / "runs").glob(f"{trained_on}-*lstm-*")):
             if (run / "bundle").exists():
                 figures = measure(run, arguments.work / "datasets", trained_on)
-                stored[run.name] = figures
+                measured[run.name] = figures
                 print(run.name, json.dumps(figures), flush=True)
-    if not stored:
+    if not measured:
         parser.error(f"{arguments.work}/runs: no model; train them with benchmarks/quality.py --work {arguments.work}")
+    left_out = {name: figures for name, figures in before.items() if name.partition("-")[0] not in arguments.only}
+    stored = {**left_out, **measured}
     means = {
         name: {rule: statistics.mean(run[name][rule] for run in stored.values() if name in run) for rule in RULES}
         for name in ["halves of validation", *(task for tasks in TASKS.values() for task in tasks)]

@@ -1,13 +1,14 @@
 """Useful tokens a second of training, compared with a baseline loop; padding, waiting, kinds, precisions and batches.
 
     python benchmarks/training_speed.py --dataset DIR [--rows 6000] [--repeats 3] [--threads 2] [--only NAME …]
+        [--results FOLDER]
     python benchmarks/training_speed.py --fasta FASTA --annotation GFF3        # builds the dataset: whole genes, 3-mers
 
 The baseline is the loop everybody writes first: it takes random batches of 32, pads or packs them, and reads the loss
 back every step. Both train the same network on the same rows with as many sequences a step, may use as many threads,
-and run in a process of their own. Repeats take turns; medians go to benchmarks/results/training-DEVICE.json after every
-turn, or to the folder that --results names. Slow cases take fewer rows; `bare loop` and `one Ray worker` take all of
-the train split, whatever --rows says: a small dataset is quick.
+and run in a process of their own. Repeats take turns; after every turn the medians of all so far, and how many turns
+these are, go to training-DEVICE.json in the folder --results, by default benchmarks/results. Slow cases take fewer
+rows; `bare loop` and `one Ray worker` take all of the train split, whatever --rows says: a small dataset is quick.
 """
 
 from __future__ import annotations
@@ -25,6 +26,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -32,6 +36,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
+from benchmarks.process.options import at_least, parse
 from pipelines.dataset.token_dataset import TokenDataset
 from training import models
 from training.config import ModelConfig, TrainingConfig
@@ -293,6 +298,7 @@ def report(results: dict[str, list[Figures]], arguments: argparse.Namespace, dev
         "device": torch.cuda.get_device_name() if device.type == "cuda" else "cpu",
         "threads": arguments.threads,
         "rows": arguments.rows,
+        "turns": min(map(len, results.values())),
         "sequences a step": BATCH,
         "dense_limit_gflops": {name: round(limit / 1e9, 1) for name, limit in limits.items()},
         "measured": measured,
@@ -312,13 +318,14 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path)
     parser.add_argument("--fasta", type=Path)
     parser.add_argument("--annotation", type=Path)
-    parser.add_argument("--rows", type=int, default=6000, help="of the train split, at most; few have more padding")
-    parser.add_argument("--repeats", type=int, default=3)
+    parser.add_argument(
+        "--rows", type=at_least(1), default=6000, help="of the train split, at most; few have more padding"
+    )
+    parser.add_argument("--repeats", type=at_least(1), default=3)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--only", nargs="+", metavar="NAME", help="the figures of some cases are printed, not stored")
-    parser.add_argument("--results", type=Path, default=HERE / "results", help="folder of the figures")
     parser.add_argument("--measure", metavar="NAME", help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results", is_folder=True)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     by_name = cases(device.type == "cuda")
     if arguments.measure:

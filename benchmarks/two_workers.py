@@ -1,12 +1,14 @@
 """Training with two workers instead of one: how many times as fast, and where the rest of the second CPU goes.
 
     python benchmarks/two_workers.py --dataset DIR [--experiment YAML] [--batches 16 64] [--steps 60] [--repeats 5]
+        [--ray] [--results FILE]
 
 Each turn trains the same steps of the same model three times: by one process, by two that share each step (gloo), and
 by two that know nothing of each other, which is the most that the machine allows. With `--ray`, whole epochs by one and
 by two workers of `raygene train` follow. Every process computes on one thread. Besides wall time there are figures that
 other work on the machine changes little: CPU time of a step, which bounds the ratio, and the share of the wall time
-that a worker waits for the sum over workers. Medians of one run go to benchmarks/results/two-workers.json.
+that a worker waits for the sum over workers. Medians of one run go to --results, by default
+benchmarks/results/two-workers.json.
 """
 
 from __future__ import annotations
@@ -24,9 +26,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import torch
 import torch.distributed as dist
 
+from benchmarks.process.options import at_least, parse
 from pipelines.dataset.token_dataset import TokenDataset
 from training import models
 from training.config import ModelConfig, TrainingConfig
@@ -197,14 +203,13 @@ def main() -> None:
     parser.add_argument("--dataset", type=Path, required=True, help="as raygene build writes it")
     parser.add_argument("--experiment", type=Path, default=EXAMPLE, help="its model and training sections are used")
     parser.add_argument("--batches", type=int, nargs="+", default=[16, 64])
-    parser.add_argument("--steps", type=int, default=60)
-    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--steps", type=at_least(1), default=60)
+    parser.add_argument("--repeats", type=at_least(1), default=5)
     parser.add_argument("--ray", action="store_true", help="also whole runs of raygene train")
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "two-workers.json")
     for name in ("worker", "meet"):
         parser.add_argument(f"--{name}", help=argparse.SUPPRESS)
     parser.add_argument("--rank", type=int, default=0, help=argparse.SUPPRESS)
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results" / "two-workers.json")
     if arguments.worker:
         worker(arguments)
         return

@@ -4,7 +4,7 @@
         [--results FILE]
 
 Every build starts from nothing on a running Ray; runs with one and two CPUs take turns. The first build of each run is
-reported separately, because workers import and touch their memory in it. Medians of one run go to
+reported separately, because workers import and touch their memory in it. Medians of one run go to --results, by default
 benchmarks/results/workers.json.
 """
 
@@ -17,12 +17,17 @@ import logging
 import os
 import shutil
 import statistics
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
+# `benchmarks` is imported from the root of the checkout.
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from benchmarks.process.options import at_least, parse
 from cluster import connection
 from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
@@ -89,11 +94,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fasta", required=True)
     parser.add_argument("--annotation", required=True)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--builds", type=int, default=4, help="of each run of Ray, two at least")
+    parser.add_argument("--repeats", type=at_least(1), default=5)
+    parser.add_argument("--builds", type=at_least(2), default=4, help="of each run of Ray, two at least")
     parser.add_argument("--work", type=Path, default=Path("workers-work"))
-    parser.add_argument("--results", type=Path, default=HERE / "results" / "workers.json")
-    arguments = parser.parse_args()
+    arguments = parse(parser, HERE / "results" / "workers.json")
     work = arguments.work.absolute()
     os.environ["RAYGENE_CACHE"] = str(work / "cache")
     connection.prepare_environment(verbose=False)

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[1]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted(ROOT.glob("docs/**/*.md"))]
 DOCUMENTS += sorted(ROOT.glob("examples/*/README.md"))
 SCRIPTS = sorted([*ROOT.glob("benchmarks/*.py"), *ROOT.glob("scripts/*.py"), *ROOT.glob("examples/*/*.py")])
+BENCHMARKS = [script for script in SCRIPTS if script.parent.name == "benchmarks"]
 PACKAGES = ("pipelines", "training", "tuning", "cluster", "raygene")
 MIGRATION = ROOT / "docs" / "migration.md"  # names former commands and modules on purpose
 LONGEST_LINE = 120
@@ -137,9 +138,16 @@ def unknown_flags(script: Path, words: list[str]) -> list[str]:
     return [word for word in words if word.startswith("--") and word.strip("[]") not in known]
 
 
-@pytest.mark.parametrize("script", [path for path in SCRIPTS if path.parent.name == "benchmarks"], ids=name_of)
-def test_every_benchmark_can_leave_the_stored_results_as_they_are(script: Path) -> None:
+@pytest.mark.parametrize("script", BENCHMARKS, ids=name_of)
+def test_every_benchmark_has_an_option_for_its_results(script: Path) -> None:
     assert "--results RESULTS" in helps()[str(script)][1]
+
+
+@pytest.mark.parametrize("script", BENCHMARKS, ids=name_of)
+def test_stored_results_are_no_more_than_the_default_of_that_option(script: Path) -> None:
+    for line in script.read_text().splitlines():
+        if re.search(r"\bRESULTS\b|[\"']results\b", line):
+            assert re.search(r"^RESULTS = | = parse\(parser, |arguments\.results or HERE", line), line
 
 
 def test_no_script_has_the_name_of_a_package() -> None:

@@ -1,1 +1,1 @@
-"""What a process of a benchmark takes."""
+"""What processes of benchmarks share: options, and the memory that they take."""

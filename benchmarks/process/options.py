@@ -1,0 +1,54 @@
+"""Options that benchmarks share: where figures are stored, and numbers with a least value."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+
+def at_least(least: int) -> Callable[[str], int]:
+    """A type of options: whole numbers from the least one on."""
+
+    def number(text: str) -> int:
+        value = int(text)
+        if value < least:
+            raise argparse.ArgumentTypeError(f"{text}: must be at least {least}")
+        return value
+
+    return number
+
+
+def parse(
+    parser: argparse.ArgumentParser, results: Path | None, *, small: Sequence[str] = (), is_folder: bool = False
+) -> argparse.Namespace:
+    """Parse the command line, with `--results` as one more option, and make the folder of that.
+
+    Figures are stored after hours of measuring: what would keep them from it ends the benchmark here.
+
+    Args:
+        parser: of all other options.
+        results: where figures are stored, unless `--results` names another path; none where the benchmark chooses.
+        small: options that make a run another one, mostly a small one, without a trace in the figures or with fewer of
+            them. So that these neither mix with stored figures nor replace them, the options need `--results`.
+        is_folder: whether the path is a folder, where the benchmark chooses names of files.
+    """
+    kind = "folder" if is_folder else "file"
+    stored = (
+        "in benchmarks/results" if results is None else "benchmarks/results" + (f"/{results.name}" * (not is_folder))
+    )
+    parser.add_argument("--results", type=Path, default=results, help=f"{kind} of the figures (default: {stored})")
+    arguments = parser.parse_args()
+    if arguments.results == results:
+        for name in small:
+            if getattr(arguments, name) != parser.get_default(name):
+                parser.error(f"--{name}: the stored figures are of its default; name another {kind} with --results")
+    if arguments.results is None:
+        return arguments
+    if not is_folder and arguments.results.is_dir():
+        parser.error(f"--results: {arguments.results} is a folder; name a file")
+    try:
+        (arguments.results if is_folder else arguments.results.parent).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        parser.error(f"--results: {error}; name another {kind}")
+    return arguments

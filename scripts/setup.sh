@@ -7,11 +7,11 @@ cd "$(dirname "$0")/.."
 source scripts/apt.sh
 
 stamp=.venv/.raygene-setup
-pip_pin=$(grep '^pip==' constraints.txt)
+pip_pin=$(grep '^pip==' constraints.txt) || fail "constraints.txt has no line pip==VERSION"
 expected=$(cat pyproject.toml constraints.txt scripts/setup.sh scripts/apt.sh | sha256sum | cut -d' ' -f1)
 
 find_python() {
-    for candidate in "${PYTHON:-}" python3 python3.13 python3.12 python3.11; do
+    for candidate in "${PYTHON:-}" python3 python3.14 python3.13 python3.12 python3.11; do
         if [ -n "$candidate" ] && command -v "$candidate" >/dev/null &&
            "$candidate" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then
             command -v "$candidate"
@@ -27,7 +27,7 @@ make_venv() {
     rm -rf .venv
     # The pip of this Python puts a newer one there in a third of the time that its own copy would take.
     "$python" -m venv --without-pip .venv >/dev/null 2>&1 &&
-        "$python" -m pip --python .venv/bin/python --quiet --disable-pip-version-check \
+        "$python" -m pip --python .venv/bin/python --quiet --disable-pip-version-check --retries 1 \
             install --no-compile "$pip_pin" >/dev/null 2>&1 && return
     rm -rf .venv
     "$python" -m venv .venv >/dev/null 2>&1 && return
@@ -80,7 +80,8 @@ install_bedtools() {
 
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$expected" ]; then
     python=$(find_python)
-    [ -x .venv/bin/python ] && [ -f "$stamp" ] && .venv/bin/python -c '' 2>/dev/null || make_venv "$python"
+    # pip that was killed while it replaced itself cannot repair what it left.
+    [ -f "$stamp" ] && .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv "$python"
     install_packages
     printf '%s' "$expected" >"$stamp"
 fi

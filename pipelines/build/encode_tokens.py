@@ -7,7 +7,7 @@ in one vectorised pass. A part appears by rename, and its record after it; a res
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,9 +30,6 @@ from pipelines.tokens.tokenizer import Tokenizer
 from pipelines.tokens.vocabulary import UNK
 
 ROW_GROUP_TOKENS = 1 << 20
-# pyarrow writes lists in batches of whole rows, of at least so many values, and ends a page after the batch with which
-# it has a megabyte: so many tokens, which Parquet stores as 32 bits.
-BATCH, PAGE_TOKENS = 1024, 1 << 18
 DINUCLEOTIDE = "dinucleotide"
 # Splitting the ids' bytes into streams packs a fifth smaller and faster than a dictionary of k-mers: docs/decisions/.
 _PARQUET: dict[str, Any] = {
@@ -130,7 +127,7 @@ def describe(
         tokens: their ids end to end, shape (tokens,).
         counts: tokens of each, shape (intervals,).
     """
-    known = lengths - sequence.true_counts(codes == sequence.OTHER, lengths)
+    known = sequence.true_counts(codes != sequence.OTHER, lengths)
     gc = sequence.true_counts((codes == 1) | (codes == 2), lengths)
     masked = sequence.true_counts(sequence.is_soft_masked(bases), lengths)
     unknown = sequence.true_counts(tokens == UNK, counts)
@@ -313,11 +310,9 @@ def write_part(
     columns = row_schema(pa.from_numpy_dtype(tokenizer.dtype))
     table = rows.select(columns.names).cast(columns)
     counts = table["token_count"].to_numpy()
-    groups = task_plan.row_groups(counts, ROW_GROUP_TOKENS)
-    batch = BATCH if "states" in columns.names else batch_size([counts[group] for group in groups])
     with storage.replacing(directory / name) as temporary:
-        with pq.ParquetWriter(temporary, table.schema, write_batch_size=batch, **_PARQUET) as writer:
-            for group in groups:
+        with pq.ParquetWriter(temporary, table.schema, **_PARQUET) as writer:
+            for group in task_plan.row_groups(counts, ROW_GROUP_TOKENS):
                 writer.write_table(table.slice(group.start, group.stop - group.start), row_group_size=len(table))
         digest = fingerprint.of_file(temporary)
         size = temporary.stat().st_size
@@ -332,30 +327,3 @@ def write_part(
         "unknown_tokens": int(np.rint(table["unknown_share"].to_numpy() * counts).sum()),
         "longest_tokens": int(counts.max()),
     }
-
-
-def batch_size(groups: Sequence[NDArray[np.integer]]) -> int:
-    """The batches in which pyarrow writes lists fastest, to the bytes of those of `BATCH` values.
-
-    One batch a page takes a third less time than some hundred do. It gives the same pages if, in every row group, the
-    first rows that are a batch are those that are a page.
-
-    Args:
-        groups: values of each row of each row group.
-    """
-    shortest, longest = PAGE_TOKENS, None
-    for counts in groups:
-        # Columns of a value a row are written in batches too.
-        if len(counts) > BATCH:
-            return BATCH
-        in_batch = in_page = 0
-        for count in counts[:-1].tolist():
-            in_batch, in_page = in_batch + count, in_page + count
-            if in_batch < BATCH:
-                continue
-            if in_page >= PAGE_TOKENS:
-                shortest, longest = max(shortest, in_page - count + 1), min(longest or in_page, in_page)
-                in_page = 0
-            in_batch = 0
-        shortest = max(shortest, in_page + 1)
-    return shortest if longest is None or shortest <= longest else BATCH

@@ -142,9 +142,8 @@ def _read_unchanged(config: SourceConfig, negatives: NegativesConfig, progress: 
         return np.concatenate([intervals.within(rows, used[name], is_circular=is_circular) for rows in parts])
 
     annotated_on: dict[str, list[Feature]] = {}
-    if config.span != "gene":
-        for gene in annotated.genes:
-            annotated_on.setdefault(gene.chromosome, []).append(gene)
+    for gene in annotated.genes:
+        annotated_on.setdefault(gene.chromosome, []).append(gene)
 
     def others_of(name: str) -> list[Intervals]:
         used_genes = set(genes[name])

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Callable, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -49,9 +47,7 @@ def read_each(
     sizes = [_size(source) for source in sources]
     if several < 2 or None in sizes or sum(size or 0 for size in sizes) < LARGE_BYTES:
         for source in sources:
-            with _collector_paused():
-                result = read(source, progress=progress)
-            yield result
+            yield read(source, progress=progress)
         return
     for outcome in map_in_children(partial(_outcome, read), sources, several):
         outcome.recorded.replay(progress)
@@ -72,22 +68,9 @@ class _Outcome:
 def _outcome(read: Callable[..., Any], source: SourceConfig) -> _Outcome:
     recorded = Recorded()
     try:
-        with _collector_paused():
-            return _Outcome(recorded, read(source, progress=recorded))
+        return _Outcome(recorded, read(source, progress=recorded))
     except RaygeneError as error:
         return _Outcome(recorded, error=error)
-
-
-@contextmanager
-def _collector_paused() -> Iterator[None]:
-    """Have Python look for no cycles: rows make none, and with every some thousand of them it would look at all."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _size(source: SourceConfig) -> int | None:

@@ -44,9 +44,8 @@ def measure(
     run: similar.Run = ray_map.map_tables,
 ) -> Leakage:
     """Measure how many of some intervals are like one of others; arguments as of `alike`."""
-    sizes = sketches.sizes(len(is_evaluated))
-    near, similar_ones = alike(sketches, folder, is_evaluated, is_other, genomes, run, sizes)
-    evaluated = int((sizes[is_evaluated] > 0).sum())
+    near, similar_ones = alike(sketches, folder, is_evaluated, is_other, genomes, run)
+    evaluated = int((sketches.sizes(len(is_evaluated))[is_evaluated] > 0).sum())
     return Leakage(evaluated, int(near.sum()), int(similar_ones.sum()))
 
 
@@ -57,7 +56,6 @@ def alike(
     is_other: NDArray[np.bool_],
     genomes: int,
     run: similar.Run = ray_map.map_tables,
-    sizes: NDArray[np.int32] | None = None,
 ) -> tuple[NDArray[np.bool_], NDArray[np.bool_]]:
     """Find the intervals that are like one of others.
 
@@ -68,7 +66,6 @@ def alike(
         is_other: those that they are compared with, shape (intervals,).
         genomes: number of genomes that they come from.
         run: maps tables.
-        sizes: `sketches.sizes`, where it has been read already.
 
     Returns:
         Whether each interval is one to evaluate and has a near-duplicate among the others; and whether it has a similar
@@ -76,7 +73,7 @@ def alike(
     """
     parts = np.full(len(is_evaluated), kmer_pairs.NEITHER, np.int8)
     parts[is_other], parts[is_evaluated] = kmer_pairs.OTHER, kmer_pairs.EVALUATED
-    sizes = sketches.sizes(len(parts)) if sizes is None else sizes
+    sizes = sketches.sizes(len(parts))
     near, similar_ones = np.zeros(len(parts), np.bool_), np.zeros(len(parts), np.bool_)
     for table in similar.compare(sketches, folder, sizes, genomes, _keep_alike, parts, run):
         rows = table["row"].to_numpy()

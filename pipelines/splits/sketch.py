@@ -15,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.genome.sequence import OTHER
-from pipelines.tokens.kmer_encoding import holds_other, kmer_numbers
+from pipelines.tokens.kmer_encoding import BLOCK, holds_other, kmer_numbers
 
 K = 21
 # Bases of the short k-mer at the centre of a k-mer, which decides whether it is sampled.
 CENTRE = 9
 # One in 2 to 8 k-mers is sampled. At one in 8, 512 bases have about 61 samples: docs/decisions/ has what is found.
 MIN_SPACING, MAX_SPACING = 2, 8
-# Bases processed at a time, whose numbers of 32 bits stay in the processor's cache.
-BLOCK = 1 << 16
 # Samples of a small dataset; larger ones have more.
 SMALL = 1_000_000
 Hashes = NDArray[np.uint64]
-_SWAPS = [(bits, np.uint64(sum((1 << bits) - 1 << place for place in range(0, 64, 2 * bits)))) for bits in (4, 2)]
+_SWAPS = [
+    (bits, np.uint64(sum((1 << bits) - 1 << place for place in range(0, 64, 2 * bits)))) for bits in (2, 4, 8, 16, 32)
+]
 
 
 @dataclass(frozen=True)
@@ -91,29 +91,19 @@ def shared_kmers(identity: float) -> float:
 def mixed(numbers: NDArray[np.uint64]) -> Hashes:
     """Numbers spread evenly over 64 bits, each to another one: the finaliser of SplitMix64 (Steele et al. 2014)."""
     hashes = numbers + np.uint64(0x9E3779B97F4A7C15)
-    shifted = np.empty_like(hashes)
     for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
-        hashes ^= np.right_shift(hashes, np.uint64(shift), out=shifted)
-        hashes *= np.uint64(factor)
-    hashes ^= np.right_shift(hashes, np.uint64(31), out=shifted)
-    return hashes
+        hashes = (hashes ^ (hashes >> np.uint64(shift))) * np.uint64(factor)
+    return hashes ^ (hashes >> np.uint64(31))
 
 
 def reverse_complements(kmers: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """The numbers of the reverse complements of k-mers, shape (k-mers,)."""
-    # Bytes change places, then the halves of each, then the bases of each half.
-    turned = kmers.byteswap()
-    lower = np.empty_like(turned)
+    turned = kmers
+    # Neighbouring bases change places, then neighbouring pairs of them, and so on.
     for bits, mask in _SWAPS:
         shift = np.uint64(bits)
-        np.right_shift(turned, shift, out=lower)
-        lower &= mask
-        turned &= mask
-        turned <<= shift
-        turned |= lower
-    np.invert(turned, out=turned)
-    turned >>= np.uint64(64 - 2 * K)
-    return turned
+        turned = (turned >> shift) & mask | (turned & mask) << shift
+    return ~turned >> np.uint64(64 - 2 * K)
 
 
 def _sampled(codes: NDArray[np.uint8], one_in: int) -> tuple[NDArray[np.int64], NDArray[np.uint64]]:

@@ -10,7 +10,6 @@ import mmap
 import os
 from bisect import bisect_left
 from dataclasses import dataclass
-from functools import lru_cache
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -44,8 +43,7 @@ def write(folder: Path, task: int, sketches: Sketches) -> int:
     """
     hashes = sketch.mixed(sketches.hashes)
     order = by_hash_and_row(hashes, sketches.rows)
-    # `take` with a mode does not check bounds.
-    hashes, rows = hashes.take(order, mode="clip"), sketches.rows.take(order, mode="clip")
+    hashes, rows = hashes[order], sketches.rows[order]
     samples = np.empty(len(order), SAMPLE)
     samples["hash"], samples["row"] = hashes, rows
     counted, counts = _different(hashes, rows)
@@ -120,10 +118,8 @@ def _with_hashes_of(of: NDArray[np.bool_], pieces: list[Records], low: int, high
     cells = [((piece["hash"] - np.uint64(low)) >> shift).view(np.int64) for piece in pieces]
     has_one = np.zeros(1 << _CELL_BITS, np.bool_)
     for piece, cell in zip(pieces, cells, strict=True):
-        has_one[cell[of.take(piece["row"], mode="clip")]] = True
-    # Few samples are taken: their places are found first, and `take` with a mode does not check bounds.
-    places = [np.flatnonzero(has_one.take(cell, mode="clip")) for cell in cells]
-    return [piece.take(place, mode="clip") for piece, place in zip(pieces, places, strict=True)]
+        has_one[cell[of[piece["row"]]]] = True
+    return [piece[has_one[cell]] for piece, cell in zip(pieces, cells, strict=True)]
 
 
 def by_hash_and_row(hashes: NDArray[np.uint64], rows: NDArray[Any]) -> NDArray[np.int64]:
@@ -153,9 +149,7 @@ def by_hash_and_row(hashes: NDArray[np.uint64], rows: NDArray[Any]) -> NDArray[n
 def save(path: Path, records: Records) -> None:
     """Write an array to a file that appears by rename."""
     with storage.replacing(path) as temporary, temporary.open("wb") as stream:
-        # As `np.save` does, whose checks take as long as writing.
-        stream.write(_header(records.dtype, len(records)))
-        stream.write(records.data)
+        np.save(stream, records)
 
 
 def open_records(path: Path, dtype: np.dtype[Any]) -> Records:
@@ -179,7 +173,6 @@ def open_records(path: Path, dtype: np.dtype[Any]) -> Records:
     return np.frombuffer(mapped, dtype, rows, start)
 
 
-@lru_cache(1024)
 def _header(dtype: np.dtype[Any], rows: int) -> bytes:
     """What stands before an array of one dimension in a file that `save` wrote; of equal length for all `rows`."""
     stream = BytesIO()

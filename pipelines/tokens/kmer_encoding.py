@@ -18,8 +18,6 @@ from pipelines.tokens.vocabulary import SPECIALS, UNK, Vocabulary
 
 # Bases processed at a time: their numbers stay in the processor's cache, which doubles the speed.
 BLOCK = 1 << 17
-# Bases whose number fits in 16 bits.
-_SHORT = 8
 
 
 @dataclass(frozen=True)
@@ -203,21 +201,9 @@ def kmer_numbers(codes: NDArray[np.uint8], k: int) -> NDArray[np.uint16] | NDArr
     Returns:
         Shape (n - k + 1,), uint16 up to k = 8, else uint32.
     """
+    dtype = np.uint16 if k <= 8 else np.uint32
     known = np.bitwise_and(codes, np.uint8(3)) if (codes > 3).any() else codes
-    if k <= _SHORT:
-        return _over_windows(known.astype(np.uint16), k, _append)
-    # Two overlapping k-mers of 16 bits: wider numbers would fill the processor's cache at every step.
-    rest = k - _SHORT
-    short = _over_windows(known.astype(np.uint16), _SHORT, _append)
-    numbers = np.left_shift(short[: max(len(short) - rest, 0)], 2 * rest, dtype=np.uint32)
-    numbers |= short[rest:] & np.uint16(4**rest - 1)
-    return numbers
-
-
-def _append(left: NDArray[np.uint16], right: NDArray[np.uint16], width: int) -> NDArray[np.uint16]:
-    """The numbers of windows with those of this many bases to their right."""
-    numbers: NDArray[np.uint16] = (left << np.uint16(2 * width)) | right
-    return numbers
+    return _over_windows(known.astype(dtype), k, lambda left, right, width: (left << dtype(2 * width)) | right)
 
 
 def holds_other(codes: NDArray[np.uint8], k: int) -> NDArray[np.bool_]:

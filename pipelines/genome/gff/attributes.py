@@ -183,10 +183,8 @@ def _plain_key(key: str) -> str | None:
 
 
 def _biotype(pairs: dict[str, str], dialect: Dialect) -> str | None:
-    for key in BIOTYPES:
-        if biotype := pairs.get(key):
-            return unquote(biotype) if dialect == "GFF3" else biotype
-    return None
+    biotype = next((pairs[key] for key in BIOTYPES if pairs.get(key)), None)
+    return unquote(biotype) if biotype and dialect == "GFF3" else biotype
 
 
 def _bare(text: str) -> str | None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pipelines.genome.features import SIGNS, Annotation, Feature
+from pipelines.genome.features import Annotation, Feature
 from pipelines.genome.gff.attributes import dialect_of, gene_names, part_names, quick_value
 from pipelines.genome.gff.derived import SequenceRows, derive
 from pipelines.genome.gff.rows import Rows, location
@@ -64,12 +64,9 @@ class _Reader:
         if with_names:
             sequence = self.sequence(chromosome)
             sequence.gene_rows.append((start, end, strand))
-            genes = sequence.genes
             for name in (gene_id, *row.names):
-                if (span := genes.get(name)) is None:
-                    genes[name] = [start, end]
-                else:
-                    span[0], span[1] = min(span[0], start), max(span[1], end)
+                span = sequence.genes.setdefault(name, [start, end])
+                span[0], span[1] = min(span[0], start), max(span[1], end)
 
     def other_gene(self, columns: list[str], number: int) -> None:
         row = gene_names(columns[8], dialect_of(columns[8]))
@@ -161,7 +158,6 @@ def read(path: Path, is_gene: Callable[[str], bool], is_gene_like: Callable[[str
     can_derive = is_gene("gene")
     kinds: dict[str, _Kind] = {}
     rows = Rows(path)
-    last_sequence, excluded = None, []
     for number, columns in rows:
         kind = kinds.get(columns[2])
         if kind is None:
@@ -169,12 +165,8 @@ def read(path: Path, is_gene: Callable[[str], bool], is_gene_like: Callable[[str
         kind.rows += 1
         place = None
         if kind.is_excluded:
-            start, end = place = location(columns, path, number)
-            # As `annotation.exclude`, which would look the sequence up for every row.
-            if columns[0] != last_sequence:
-                last_sequence = columns[0]
-                excluded = annotation.excluded.setdefault(last_sequence, [])
-            excluded.append((start, end, SIGNS.get(columns[6], 0)))
+            place = location(columns, path, number)
+            annotation.exclude(columns[0], *place, columns[6])
         level = kind.level
         if level == "part":
             reader.part(columns, number, place, is_exon=kind.is_exon)

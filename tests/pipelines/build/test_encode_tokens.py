@@ -2,19 +2,15 @@ from __future__ import annotations
 
 import pickle
 import subprocess
-from io import BytesIO
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from pipelines import schema
-from pipelines.build import encode_tokens, task_plan
+from pipelines.build import encode_tokens
 from pipelines.errors import InputError
 from pipelines.genome import sequence
 from pipelines.genome.fasta import open_genome
@@ -116,38 +112,6 @@ def test_row_groups_are_bounded_in_tokens(genome: GenomeFiles, tmp_path: Path, m
     assert all(counts.sum() <= 1000 or len(counts) == 1 for counts in groups)
     assert entry["rows"] == sum(map(len, groups)) == 100
     assert file.schema_arrow.field("tokens").type == pa.list_(pa.uint16())
-
-
-@given(
-    counts=st.lists(st.one_of(st.integers(1, 40), st.integers(200, 1200), st.integers(3000, 6000)), min_size=1),
-    limit=st.integers(4_000, 30_000),
-)
-@settings(max_examples=40, deadline=None)
-def test_larger_batches_give_the_bytes_of_small_ones(counts: list[int], limit: int) -> None:
-    ends = np.cumsum([0, *counts])
-    tokens = np.random.default_rng(0).integers(0, 4_096, int(ends[-1])).astype(np.uint16)
-    table = pa.table({"tokens": pa.ListArray.from_arrays(pa.array(ends.astype(np.int32)), pa.array(tokens))})
-    groups = task_plan.row_groups(counts, limit)
-
-    def written(batch: int) -> bytes:
-        options: dict[str, Any] = {"use_dictionary": False, "data_page_size": 4 * 4_096, "write_batch_size": batch}
-        sink = BytesIO()
-        with pq.ParquetWriter(sink, table.schema, **options) as writer:
-            for group in groups:
-                writer.write_table(table.slice(group.start, group.stop - group.start), row_group_size=len(table))
-        return sink.getvalue()
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(encode_tokens, "PAGE_TOKENS", 4_096)
-        batch = encode_tokens.batch_size([np.array(counts[group]) for group in groups])
-    assert written(batch) == written(encode_tokens.BATCH)
-
-
-def test_genes_of_some_thousand_tokens_are_written_in_one_batch_a_page() -> None:
-    counts = np.random.default_rng(0).integers(1_000, 5_000, 1_000)
-    groups = task_plan.row_groups(counts, encode_tokens.ROW_GROUP_TOKENS)
-    assert encode_tokens.batch_size([counts[group] for group in groups]) >= encode_tokens.PAGE_TOKENS
-    assert encode_tokens.batch_size([np.full(2_000, 300)]) == encode_tokens.BATCH
 
 
 def test_a_dinucleotide_row_holds_a_seeded_shuffle_of_its_interval(genome: GenomeFiles) -> None:

@@ -1,18 +1,14 @@
 from __future__ import annotations
 
 import tracemalloc
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipelines.config import GENE_LIKE
 from pipelines.errors import InputError
 from pipelines.genome.annotation import format_of, read
-from pipelines.genome.gff.rows import Rows, location
-from pipelines.inputs.numbered_lines import MAX_DIGITS, coordinate
+from pipelines.genome.gff.rows import Rows
 
 
 def row(name: str, start: int) -> str:
@@ -91,29 +87,3 @@ def test_a_sequence_on_one_line_of_any_length_is_passed_over(tmp_path: Path) -> 
     path = tmp_path / "a.gff"
     path.write_text(row("c1", 1) + "##FASTA\n>c1\n" + "ACGT" * 1_000_000 + "\n##gff-version 3\n" + row("c2", 1))
     assert len(read(path, ["gene"], GENE_LIKE).genes) == 2
-
-
-PLACES = st.one_of(
-    st.integers(0, 300).map(str),
-    st.integers(10 ** (MAX_DIGITS - 1), 10 ** (MAX_DIGITS + 1)).map(str),
-    st.text("0123456789", max_size=3),
-    st.sampled_from(["", " 1", "1 ", "+1", "-1", "1_0", "1e3", "1.0", "٣", "²", "1\xa0", ".", "0x1"]),
-)
-
-
-@given(start=PLACES, end=PLACES)
-def test_a_place_is_that_of_its_two_coordinates(start: str, end: str) -> None:
-    def refusal_or(read_place: Callable[[], tuple[int, int]]) -> tuple[int, int] | str:
-        try:
-            return read_place()
-        except InputError as error:
-            return str(error)
-
-    def plain() -> tuple[int, int]:
-        first, last = (coordinate(text, Path("a"), 7) for text in (start, end))
-        if not 1 <= first <= last:
-            raise InputError(f"a: line 7: start {first} and end {last} are not 1 <= start <= end", "fix the line")
-        return first - 1, last
-
-    columns = ["c1", "s", "gene", start, end, ".", "+", ".", "ID=g"]
-    assert refusal_or(lambda: location(columns, Path("a"), 7)) == refusal_or(plain)

@@ -81,7 +81,7 @@ install_bedtools() {
 if [ ! -f "$stamp" ] || [ "$(cat "$stamp")" != "$expected" ]; then
     python=$(find_python)
     # pip that was killed while it replaced itself cannot repair what it left.
-    [ -f "$stamp" ] && .venv/bin/python -m pip --version >/dev/null 2>&1 || make_venv "$python"
+    if [ ! -f "$stamp" ] || ! .venv/bin/python -m pip --version >/dev/null 2>&1; then make_venv "$python"; fi
     install_packages
     printf '%s' "$expected" >"$stamp"
 fi

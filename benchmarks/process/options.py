@@ -29,8 +29,8 @@ def parse(
     Args:
         parser: of all other options.
         results: where figures are stored, unless `--results` names another path; none where the benchmark chooses.
-        small: options that make a run another one, mostly a small one, without a trace in the figures or with fewer of
-            them. So that these neither mix with stored figures nor replace them, the options need `--results`.
+        small: options that change what is measured, as fewer epochs do, and leave no trace in the figures. They need
+            `--results`, so that such figures neither mix with stored ones nor replace them.
         is_folder: whether the path is a folder, where the benchmark chooses names of files.
     """
     kind = "folder" if is_folder else "file"

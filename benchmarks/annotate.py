@@ -20,15 +20,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
 # `benchmarks` is imported from the root of the checkout.
-sys.path[0] = str(ROOT)
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.peers.process_tree import cost_of
 from benchmarks.process.options import parse
 from pipelines.genome.fasta import open_genome
 from pipelines.progress import Silent
 
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "annotate.json"
 
 

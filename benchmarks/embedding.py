@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 # The datasets are those of benchmarks/quality.py, which is imported from the root of the checkout.
-sys.path[0] = str(Path(__file__).parents[1])
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch

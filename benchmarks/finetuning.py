@@ -33,9 +33,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
 # `benchmarks` is imported from the root of the checkout.
-sys.path[0] = str(ROOT)
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import torch
@@ -59,6 +58,7 @@ from training.engine.objectives.by_task import objective_of
 from training.engine.observer import Observer
 from training.splits import open_splits
 
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "finetuning.json"
 PIECE = 3
 """Windows of a piece."""

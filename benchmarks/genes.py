@@ -39,8 +39,7 @@ from pathlib import Path
 from typing import Any
 
 # `benchmarks` is imported from the root of the checkout.
-ROOT = Path(__file__).resolve().parents[1]
-sys.path[0] = str(ROOT)
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import pipelines
 from benchmarks.peers.callers import CALLERS, PYRODIGAL, Case, calls_of
@@ -48,6 +47,7 @@ from benchmarks.peers.figures import compared
 from benchmarks.peers.genomes import GENOMES
 from benchmarks.process.options import parse
 
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "genes.json"
 SHOWN = ("base_stranded", "cds_base", "cds_exon", "intron", "cds")
 Figures = dict[str, Any]

@@ -29,9 +29,8 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
 # `benchmarks` is imported from the root of the checkout.
-sys.path[0] = str(ROOT)
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import pyarrow as pa
@@ -54,6 +53,7 @@ from tuning.trials import memory_check, worker
 from tuning.trials.memory_check import Machine
 from tuning.trials.trial_spec import TrialSpec
 
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "memory-long.json"
 KINDS = ("lstm", "gru", "transformer", "cnn")
 SHORTEST, LONGEST = 50, 2_000

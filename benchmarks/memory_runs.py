@@ -31,9 +31,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).resolve().parents[1]
 # `benchmarks` is imported from the root of the checkout.
-sys.path[0] = str(ROOT)
+sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import numpy as np
 import pyarrow as pa
@@ -52,6 +51,7 @@ from training.memory.plan import MemoryPlan
 from training.splits import open_splits
 from training.tasks import Task
 
+ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "memory-structure-runs.json"
 KINDS = ("lstm", "gru", "transformer", "cnn")
 WITHIN = 0.1

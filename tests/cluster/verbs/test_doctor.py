@@ -11,7 +11,7 @@ import pytest
 
 from cluster.cli import main
 from tests.cluster.command_line import experiment, run_alone, run_here
-from tests.cluster.ray_nodes import BIN, Cluster, head
+from tests.cluster.nodes.ray_nodes import BIN, Cluster, head
 from tests.conftest import GenomeFiles
 
 

@@ -15,7 +15,7 @@ import pytest
 from cluster.cli import main
 from cluster.jobs import package
 from tests.cluster.command_line import experiment, one_line, run_alone
-from tests.cluster.ray_nodes import ROOT, Cluster, command_lines, head
+from tests.cluster.nodes.ray_nodes import ROOT, Cluster, command_lines, head
 from tests.conftest import GenomeFiles
 
 EXAMPLE = ROOT / "examples" / "yeast" / "experiment.yaml"

@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.losing_nodes import TIMEOUT_S
-from tests.cluster.ray_nodes import Cluster, head
+from tests.cluster.nodes.losing_nodes import TIMEOUT_S
+from tests.cluster.nodes.ray_nodes import Cluster, head
 from tests.training.conftest import write_dataset
 from training.bundle import bundle
 from training.observability import journal

@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from pipelines.ray_map.nodes import RETURN_VARIABLE
-from tests.cluster.ray_nodes import ROOT
+from tests.cluster.nodes.ray_nodes import ROOT
 
 MAP = {
     "tasks": "map_tables(tables, str)",

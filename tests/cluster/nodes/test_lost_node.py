@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.losing_nodes import TIMEOUT_S, kill_node, list_records, resume, suspend_during
-from tests.cluster.ray_nodes import ROOT, Cluster, head
+from tests.cluster.nodes.losing_nodes import TIMEOUT_S, kill_node, list_records, resume, suspend_during
+from tests.cluster.nodes.ray_nodes import ROOT, Cluster, head
 from tests.training.conftest import write_dataset
 from training.observability import journal
 

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.cluster.ray_nodes import ROOT, Cluster, head
+from tests.cluster.nodes.ray_nodes import ROOT, Cluster, head
 from tests.cluster.verbs.test_annotate import bundle as structure_bundle
 from tests.cluster.verbs.test_scan import bundle as recognition_bundle
 from tests.conftest import make_genome

@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 BIN = Path(sys.executable).parent
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 START_S = 90
 # Otherwise the workers of all nodes of a machine, of other Ray too, want the same ports.
 FREE_WORKER_PORTS = ("--min-worker-port=0", "--max-worker-port=0")

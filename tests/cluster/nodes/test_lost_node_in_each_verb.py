@@ -23,8 +23,8 @@ from safetensors.torch import load_file
 from pipelines.build import task_plan
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.ray_map.nodes import RETURN_VARIABLE
-from tests.cluster.losing_nodes import TIMEOUT_S, kill_node, suspend_during
-from tests.cluster.ray_nodes import ROOT, Cluster, head
+from tests.cluster.nodes.losing_nodes import TIMEOUT_S, kill_node, suspend_during
+from tests.cluster.nodes.ray_nodes import ROOT, Cluster, head
 from tests.conftest import make_genome
 from tests.training import small_structure
 from tests.training.conftest import write_dataset

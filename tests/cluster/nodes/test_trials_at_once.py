@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.cluster.ray_nodes import head
+from tests.cluster.nodes.ray_nodes import head
 from tests.training.conftest import write_dataset
 from training.observability import journal
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from tests.cluster.ray_nodes import BIN, Cluster, command_lines
+from tests.cluster.nodes.ray_nodes import BIN, Cluster, command_lines
 
 TIMEOUT_S = 600
 

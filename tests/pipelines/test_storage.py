@@ -132,9 +132,11 @@ def test_a_staging_directory_replaces_the_old_one_as_a_whole(tmp_path: Path) -> 
 def test_a_kill_between_the_two_renames_loses_nothing(tmp_path: Path) -> None:
     data = tmp_path / "data"
     data.mkdir()
+    (data / "a").write_text("old")
     data.rename(tmp_path / ".data.replaced")
     storage.recover(data)
-    assert data.exists()
+    assert (data / "a").read_text() == "old"
+    assert list(tmp_path.iterdir()) == [data]
 
 
 def test_a_file_that_was_written_again_has_another_status_though_size_and_content_are_the_same(tmp_path: Path) -> None:

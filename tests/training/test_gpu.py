@@ -210,12 +210,12 @@ class ForbidsWaiting(Observer):
     """Makes it an error that the host waits for the GPU within the phases of a step; the first steps may."""
 
     def __init__(self) -> None:
-        self._steps = 0
+        self.steps = 0
 
     @contextmanager
     def phase(self, name: Phase) -> Iterator[None]:
-        self._steps += name == "optimizer"
-        torch.cuda.set_sync_debug_mode("error" if self._steps >= 3 else "default")
+        self.steps += name == "optimizer"
+        torch.cuda.set_sync_debug_mode("error" if self.steps >= 3 else "default")
         try:
             yield
         finally:
@@ -226,7 +226,9 @@ class ForbidsWaiting(Observer):
 def test_nothing_of_a_step_waits_for_the_gpu(
     gpu: torch.device, train_split: TokenDataset, validation_split: TokenDataset, kind: str, precision: str
 ) -> None:
-    curve(train_split, validation_split, gpu, {"kind": kind}, ForbidsWaiting(), precision=precision)
+    observer = ForbidsWaiting()
+    curve(train_split, validation_split, gpu, {"kind": kind}, observer, precision=precision)
+    assert observer.steps > 3
 
 
 @pytest.mark.ray

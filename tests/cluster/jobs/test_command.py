@@ -139,10 +139,18 @@ def test_a_relative_path_is_refused_by_the_name_of_its_flag(experiment: Path, ar
     assert "absolute path" in refused.value.fix
 
 
-def test_a_file_or_model_may_be_at_an_address_in_a_flag_and_in_a_search(experiment: Path) -> None:
-    prepared("train", experiment, "--dataset", "/d", "--output", "/r", "--from", "s3://b/bundle")
-    prepared("tune", experiment, "--output", "/r", "--tuning.space", "training.start_from=[s3://b/bundle, /a]")
-    prepared("train", experiment, "--dataset", "/d", "--output", "/r", "--model.embedding_file", "s3://b/e")
+@pytest.mark.parametrize(
+    ("verb", "flags"),
+    [
+        ("train", ("--dataset", "/d", "--output", "/r", "--from", "s3://b/bundle")),
+        ("tune", ("--output", "/r", "--tuning.space", "training.start_from=[s3://b/bundle, /a]")),
+        ("train", ("--dataset", "/d", "--output", "/r", "--model.embedding_file", "s3://b/e")),
+    ],
+)
+def test_a_file_or_model_may_be_at_an_address_in_a_flag_and_in_a_search(
+    experiment: Path, verb: str, flags: tuple[str, ...]
+) -> None:
+    assert prepared(verb, experiment, *flags).arguments == [verb, SENT_EXPERIMENT, *flags]
 
 
 def test_an_experiment_at_an_address_is_refused() -> None:

@@ -297,16 +297,21 @@ def test_an_input_by_the_name_of_a_result_is_not_overwritten(
         line = ["demo", "--example", str(tmp_path)]
     else:
         line = [verb, str(tmp_path / name), "--dataset", str(inputs.of(verb, "--dataset"))]
+    before = (tmp_path / name).read_bytes()
     refused([*line, "--output", str(tmp_path)], inputs, capsys, "--output", name)
-    assert yaml.safe_load((tmp_path / name).read_text())["sources"]
+    assert (tmp_path / name).read_bytes() == before
 
 
 @pytest.mark.parametrize("verb", ["train", "tune", "embed", "profile"])
 def test_results_may_lie_beside_the_experiment_and_its_inputs(verb: str, inputs: Inputs) -> None:
-    line = command(verb, inputs, {"--output": str(inputs.folder)})
-    namespace, overrides = parse(parser_of_all(), line)
-    context = Context(namespace, overrides, Terminal())
-    cli._require_outputs_apart(context, import_module(f"cluster.verbs.{verb}"), parsers()[verb])
+    def require_apart_from_inputs(output: Path) -> None:
+        namespace, overrides = parse(parser_of_all(), command(verb, inputs, {"--output": str(output)}))
+        context = Context(namespace, overrides, Terminal())
+        cli._require_outputs_apart(context, import_module(f"cluster.verbs.{verb}"), parsers()[verb])
+
+    require_apart_from_inputs(inputs.folder)
+    with pytest.raises(UsageError, match="--output"):
+        require_apart_from_inputs(inputs.folder / "run" / "bundle")
 
 
 def test_a_run_is_repeated_from_its_own_experiment(
@@ -356,10 +361,13 @@ def test_a_device_is_no_output() -> None:
             output_paths.output_file("--json", path)
 
 
-def test_a_run_directory_takes_the_report_next_to_its_bundle(inputs: Inputs) -> None:
+def test_a_run_directory_takes_the_report_next_to_its_bundle_but_not_within(inputs: Inputs) -> None:
     run = inputs.folder / "run"
-    written = [Written("--report", run / "report-test.html"), Written("--mistakes", run / "mistakes-test.bed")]
-    require_apart(written, [("BUNDLE", run / "bundle"), ("--dataset", inputs.folder / "dataset")])
+    read = [("BUNDLE", run / "bundle"), ("--dataset", inputs.folder / "dataset")]
+    mistakes = Written("--mistakes", run / "mistakes-test.bed")
+    require_apart([Written("--report", run / "report-test.html"), mistakes], read)
+    with pytest.raises(UsageError, match=r"--report .*lies in .*, which is BUNDLE's"):
+        require_apart([Written("--report", run / "bundle" / "report-test.html"), mistakes], read)
 
 
 def test_many_inputs_are_compared_in_time_in_proportion(tmp_path: Path) -> None:

@@ -147,6 +147,8 @@ def test_every_call_set_has_files_of_its_own(tmp_path: Path) -> None:
 def test_every_finding_has_all_genes_within_its_ends(count: int) -> None:
     annotated = [gene(f"g{number}", (100 * number, 100 * number + 50)) for number in range(count)]
     (findings,) = lists.find(compare(annotated, {"x": [gene("c", (0, 100 * count))]}, {"a": 10_000}))
+    # One gene is fused with no other.
+    assert len(findings["fused"]) == (count > 1)
     for finding in findings["fused"]:
         assert len(finding.others) == count
         assert (finding.start, finding.end) == (0, 100 * count)

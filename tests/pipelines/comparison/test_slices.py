@@ -107,6 +107,7 @@ def test_slices_of_all_genes_have_the_interval_of_all_genes() -> None:
     ((*levels,),) = bootstrap.estimates(counts, bootstrap.replicates(counts, resampling))
     for by in ("chromosome", "length", "introns"):
         (part,) = of_set[by]
+        assert part.estimates
         for level in set(LEVELS) & set(part.estimates):
             assert part.estimates[level] == levels[INDEX[level]]
 

@@ -206,9 +206,9 @@ def test_a_copied_cache_is_used_after_its_files_were_hashed_once(
 def test_opening_an_entry_again_reads_no_file_as_a_whole(
     cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    split_cache.open_columns("d", parts, "train")
-    monkeypatch.setattr(fingerprint, "of_file", None)
-    split_cache.open_columns("d", parts, "train")
+    expected = split_cache.open_columns("d", parts, "train")
+    monkeypatch.setattr(fingerprint, "of_file", lambda path: pytest.fail(f"reads {path}"))
+    assert same(split_cache.open_columns("d", parts, "train"), expected)
 
 
 def test_an_entry_checked_against_a_larger_vocabulary_is_checked_again(cache: Path, parts: list[Part]) -> None:

@@ -24,6 +24,12 @@ def elsewhere(**changes: object) -> Holder:
     return dataclasses.replace(Holder.this_process(), host="other-node", machine="another", **changes)
 
 
+def token(store: Store) -> str | None:
+    """Of the lease of a folder."""
+    holder = lease.read(store)
+    return holder and holder.token
+
+
 def test_a_second_writer_is_told_who_the_first_is(store: Store) -> None:
     with (
         lease.hold(store),
@@ -37,7 +43,7 @@ def test_a_second_writer_is_told_who_the_first_is(store: Store) -> None:
 def test_a_lease_that_was_not_renewed_is_taken_over(store: Store) -> None:
     put(store, elsewhere(renewed=time.time() - lease.EXPIRES_S - 1))
     with lease.hold(store) as held:
-        held.check()
+        assert token(store) == held.holder.token
 
 
 def test_a_lease_of_a_process_elsewhere_is_kept_until_then(store: Store) -> None:
@@ -50,14 +56,14 @@ def test_the_lease_of_a_process_of_this_machine_that_was_killed_is_taken_over_at
     ended = subprocess.Popen([sys.executable, "-c", ""])
     ended.wait()
     put(store, dataclasses.replace(Holder.this_process(), process=ended.pid, started="1"))
-    with lease.hold(store):
-        pass
+    with lease.hold(store) as held:
+        assert token(store) == held.holder.token
 
 
 def test_a_file_that_names_no_holder_is_replaced(store: Store) -> None:
     store.write(lease.NAME, b"half a fi")
     with lease.hold(store) as held:
-        held.check()
+        assert token(store) == held.holder.token
 
 
 def test_a_writer_that_was_taken_over_is_stopped_and_leaves_the_other_lease(store: Store) -> None:
@@ -71,9 +77,13 @@ def test_a_writer_that_was_taken_over_is_stopped_and_leaves_the_other_lease(stor
 def test_a_lease_is_renewed_while_its_writer_lives(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(lease, "RENEW_S", 0.01)
     with lease.hold(store) as held:
-        while (current := lease.read(store)) is None or current.renewed == held.holder.renewed:
-            pass
-        held.check()
+        times, deadline = set[float](), time.monotonic() + 60
+        while len(times) < 3 and time.monotonic() < deadline:
+            # None while it is being written.
+            if (current := lease.read(store)) is not None:
+                times.add(current.renewed)
+        assert len(times) == 3
+        assert token(store) == held.holder.token
 
 
 def test_without_conditional_writes_the_last_of_two_writers_stays(

@@ -104,6 +104,13 @@ def test_another_architecture_is_refused_with_the_keys_to_write(saved: Path, tra
     assert "write its values into the experiment: {model: {kind: lstm, hidden: 8}}" in str(got.value)
 
 
+def fingerprint(model: ModelConfig, training: TrainingConfig, task: Task, tokenizer: Tokenizer) -> str:
+    """Of the bundle that training starts from."""
+    source = start.source(model, training, task, tokenizer)
+    assert source is not None
+    return source.fingerprint
+
+
 def test_a_bundle_of_another_task_is_refused(saved: Path, train_split: TokenDataset) -> None:
     with pytest.raises(BundleError, match="a model of task recognise, and the dataset is one of task structure"):
         start.source(MODEL, training(saved), STRUCTURE, train_split.tokenizer)
@@ -113,13 +120,13 @@ def test_a_structure_model_starts_from_one_and_a_head_with_other_states_has_to_b
     train_split: TokenDataset, tmp_path: Path
 ) -> None:
     path, tokenizer = structure_bundle(train_split, tmp_path / "bundle"), train_split.tokenizer
-    stored = bundle.load(path).model.state_dict()
+    stored = bundle.load(path)
     network = start.network(STRUCTURE, SMALL, training(path), tokenizer)
-    assert all(torch.equal(tensor, stored[name]) for name, tensor in network.state_dict().items())
+    assert all(torch.equal(tensor, stored.model.state_dict()[name]) for name, tensor in network.state_dict().items())
     with_utr = replace(STRUCTURE, utr=True)
     with pytest.raises(BundleError, match=r"dataset tells untranslated bases apart .* set training.head to new"):
         start.source(SMALL, training(path), with_utr, tokenizer)
-    assert start.source(SMALL, training(path, head="new"), with_utr, tokenizer) is not None
+    assert fingerprint(SMALL, training(path, head="new"), with_utr, tokenizer) == stored.fingerprint
 
 
 @pytest.mark.parametrize(
@@ -219,7 +226,7 @@ def test_keys_of_a_start_stay_out_of_documents_at_their_defaults_and_its_path_al
 
 def test_the_dataset_of_another_folder_is_no_obstacle(saved: Path, tmp_path: Path) -> None:
     other = TokenDataset.open(write_dataset(tmp_path / "other", seed=5, rows=16), "train")
-    assert start.source(MODEL, training(saved), RECOGNISE, other.tokenizer) is not None
+    assert fingerprint(MODEL, training(saved), RECOGNISE, other.tokenizer) == bundle.load(saved).fingerprint
 
 
 def test_an_included_model_is_taken_by_its_name_whatever_the_current_folder_holds(

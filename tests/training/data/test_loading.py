@@ -97,13 +97,20 @@ def test_a_bundle_is_loaded_and_scores_a_sequence_as_the_docs_say(in_folder: Pat
     assert namespace["probability"].item() == pytest.approx(namespace["probabilities"][0], abs=1e-6)
 
 
-def test_the_call_of_annotate_in_the_docs_fits_its_parameters(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_call_of_annotate_in_the_docs_fits_its_parameters(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    calls = list[dict[str, Any]]()
+
     def annotate(*arguments: Any, **options: Any) -> dict[str, Any]:
-        inspect.signature(commands.annotate).bind(*arguments, **options)
-        return {"counts": {"complete": 1}}
+        calls.append(inspect.signature(commands.annotate).bind(*arguments, **options).arguments)
+        return {"counts": {"complete": 7}}
 
     monkeypatch.setattr(raygene, "annotate", annotate)
     exec(ANNOTATE, {"raygene": raygene})
+    (call,) = calls
+    assert call["proteins"] == "proteins.fa"
+    assert capsys.readouterr().out == "7 complete genes\n"
 
 
 def test_an_epoch_has_every_row_once_and_ranks_share_it(train_split: TokenDataset) -> None:

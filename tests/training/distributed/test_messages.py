@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import queue
+import threading
 
 import pytest
 
@@ -41,9 +42,16 @@ def test_an_error_keeps_its_fix_code_and_key_on_its_way_to_the_driver() -> None:
 
 def test_a_worker_whose_driver_is_gone_is_not_disturbed_by_its_events(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("training.distributed.messages.SEND_TIMEOUT_S", 0.01)
+    errors = list[threading.ExceptHookArgs]()
+    monkeypatch.setattr(threading, "excepthook", errors.append)
+    before = set(threading.enumerate())
     events = EventQueue(Broken())
+    (sender,) = set(threading.enumerate()) - before
     events.send(WarningRaised("nobody reads this"))
     events.send_and_wait(WarningRaised("nor this"))
+    sender.join(timeout=60)
+    assert not sender.is_alive()
+    assert errors == []
 
 
 def test_an_event_is_bytes_to_the_process_that_holds_the_queue() -> None:

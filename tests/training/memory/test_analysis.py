@@ -44,8 +44,9 @@ def test_workers_share_the_memory_of_a_machine_but_not_of_a_gpu() -> None:
     assert own == 8 * GIB
 
 
-def test_this_machines_device_is_local(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert device_to_plan_for(TrainingConfig(device="cpu"), None, None).is_local
+def test_this_machines_device_is_local() -> None:
+    device = device_to_plan_for(TrainingConfig(device="cpu"), None, None)
+    assert (device.kind, device.is_local) == ("cpu", True)
 
 
 def test_a_precision_that_the_device_does_not_compute_in_is_refused(dataset: Path) -> None:

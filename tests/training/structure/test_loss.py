@@ -110,5 +110,7 @@ def test_a_state_that_does_not_occur_changes_no_loss() -> None:
     rows = replace(rows, states=torch.from_numpy(without))
     outputs = random_outputs(1, 40)
     outputs.states[..., 1] = IMPOSSIBLE
-    others = LossWeights(40, tuple(0.0 if state == 1 else 1.0 for state in range(STATES)))
-    assert losses(outputs, rows, others).isfinite().all()
+    expected = [plain_loss(outputs, rows, LossWeights(40), 0)]
+    for weight in (0.0, 1.0, 7.0):
+        weights = LossWeights(40, tuple(weight if state == 1 else 1.0 for state in range(STATES)))
+        assert losses(outputs, rows, weights).tolist() == pytest.approx(expected, rel=1e-5)

@@ -99,6 +99,7 @@ def test_text_is_legible_in_every_cell() -> None:
     for colours in ("viridis", "magma"):
         axes = page.heatmap(summary.sizes(trials, BASE, "auroc"), lambda size: size.score, colours).axes[0]
         cells = axes.images[0]
+        assert len(axes.texts) == len(trials)
         for row, text in enumerate(axes.texts):
             under = page.luminance(cells.to_rgba(cells.get_array()[row, 0]))
             light, dark = max(under, text.get_color() == "white"), min(under, text.get_color() == "white")

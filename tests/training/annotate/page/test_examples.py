@@ -46,6 +46,7 @@ def test_pictures_do_not_overlap_and_hold_their_genes_with_neighbourhood() -> No
         assert min(drawn.end + MIN_FLANK, 400_000) <= window.end <= 400_000
         assert not any(window.chromosome == one.chromosome and window.overlaps(one.start, one.end) for one in windows)
         windows.append(window)
+    assert len(windows) > 1
 
 
 def test_a_single_gene_is_drawn_once_and_none_is_no_example() -> None:

@@ -10,11 +10,17 @@ import pytest
 
 from pipelines.errors import ResourceError
 from pipelines.genome import bed_reader
-from training.evaluation.recognition import Evaluation, mistakes
+from training.evaluation.recognition import Evaluation, ModelEvaluation, mistakes
 
 
-def test_mistakes_are_those_of_a_plain_loop_most_confident_first(evaluated: Evaluation) -> None:
+@pytest.fixture
+def model(evaluated: Evaluation) -> ModelEvaluation:
+    """The model with a threshold at which it makes mistakes of both kinds."""
     (model,) = evaluated.models
+    return replace(model, threshold=float(np.median(model.probabilities)))
+
+
+def test_mistakes_are_those_of_a_plain_loop_most_confident_first(evaluated: Evaluation, model: ModelEvaluation) -> None:
     expected: dict[str, list[tuple[float, int]]] = {"FP": [], "FN": []}
     for number, (label, probability) in enumerate(zip(evaluated.dataset.labels, model.probabilities, strict=True)):
         if label == 0 and probability >= model.threshold:
@@ -22,6 +28,7 @@ def test_mistakes_are_those_of_a_plain_loop_most_confident_first(evaluated: Eval
         if label == 1 and probability < model.threshold:
             expected["FN"].append((probability, number))
     for kind, rows in expected.items():
+        assert rows
         assert mistakes.mistake_rows(evaluated.dataset, model, kind).tolist() == [number for _, number in sorted(rows)]
     assert mistakes.count(evaluated.dataset, model) == {
         "false_positives": len(expected["FP"]),
@@ -37,14 +44,12 @@ def test_a_probability_at_the_threshold_is_called_a_gene(evaluated: Evaluation) 
     }
 
 
-def test_a_mistake_has_its_position_and_its_kind(evaluated: Evaluation) -> None:
-    (model,) = evaluated.models
+def test_a_mistake_has_its_position_and_its_kind(evaluated: Evaluation, model: ModelEvaluation) -> None:
+    assert 0 not in mistakes.count(evaluated.dataset, model).values()
     for kind in ("FP", "FN"):
-        for row, mistake in zip(
-            mistakes.mistake_rows(evaluated.dataset, model, kind),
-            mistakes.most_confident(evaluated.dataset, model, kind, 3),
-            strict=False,
-        ):
+        rows = mistakes.mistake_rows(evaluated.dataset, model, kind)[:3]
+        for row, mistake in zip(rows, mistakes.most_confident(evaluated.dataset, model, kind, 3), strict=True):
+            assert mistake.kind == kind
             expected = evaluated.dataset.table.slice(int(row), 1).to_pylist()[0]
             assert (
                 mistake.position
@@ -58,9 +63,10 @@ def test_a_mistake_has_its_position_and_its_kind(evaluated: Evaluation) -> None:
             assert mistake.probability == model.probabilities[row]
 
 
-def test_bed_is_sorted_nine_columns_and_a_file_for_each_genome(evaluated: Evaluation, tmp_path: Path) -> None:
-    (model,) = evaluated.models
-    files = mistakes.write(evaluated, tmp_path / "mistakes.bed")
+def test_bed_is_sorted_nine_columns_and_a_file_for_each_genome(
+    evaluated: Evaluation, model: ModelEvaluation, tmp_path: Path
+) -> None:
+    files = mistakes.write(replace(evaluated, models=[model]), tmp_path / "mistakes.bed")
     assert [file.name for file in files] == ["mistakes.<other>.bed", "mistakes.toy.bed"]
     total = 0
     for file in files:
@@ -110,9 +116,3 @@ def test_the_file_does_not_depend_on_how_many_mistakes_are_in_memory(
     monkeypatch.setattr(mistakes, "ROWS_AT_ONCE", 2)
     others = mistakes.write(evaluated, tmp_path / "few.bed")
     assert [file.read_bytes() for file in files] == [file.read_bytes() for file in others]
-
-
-def test_without_mistakes_there_is_a_header(evaluated: Evaluation, tmp_path: Path) -> None:
-    right = replace(evaluated.models[0], probabilities=evaluated.dataset.labels.astype(float), threshold=0.5)
-    for file in mistakes.write(replace(evaluated, models=[right]), tmp_path / "mistakes.bed"):
-        assert len(file.read_text().splitlines()) == 1

@@ -10,7 +10,6 @@ of the sum of their proportional set sizes. AUGUSTUS is measured the same way by
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import shutil
@@ -25,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.peers.process_tree import cost_of
 from benchmarks.process.options import parse
+from pipelines import storage
 from pipelines.genome.fasta import open_genome
 from pipelines.progress import Silent
 
@@ -78,7 +78,7 @@ def main() -> None:
                     flush=True,
                 )
     machine = {"cpus": os.cpu_count(), "platform": platform.platform()}
-    arguments.results.write_text(json.dumps({"machine": machine, "annotations": rows}, indent=1) + "\n")
+    storage.write_json(arguments.results, {"machine": machine, "annotations": rows})
 
 
 if __name__ == "__main__":

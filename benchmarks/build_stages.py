@@ -25,7 +25,9 @@ from typing import Any
 # `benchmarks` is imported from the root of the checkout.
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from benchmarks.process.options import parse
+from benchmarks.process.options import add_data, parse
+from benchmarks.process.results import read_results
+from pipelines import storage
 
 RESULTS = Path(__file__).parent / "results" / "build_stages.json"
 GENOMES = {
@@ -81,18 +83,16 @@ def measure(fasta: Path, annotation: Path) -> dict[str, Any]:
 def main() -> None:
     """Measure each genome, and store the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("RAYGENE_DATA"), help="default: $RAYGENE_DATA")
+    add_data(parser)
     parser.add_argument("--genomes", nargs="+", choices=list(GENOMES), default=list(GENOMES))
     arguments = parse(parser, RESULTS)
-    if arguments.data is None:
-        parser.error("--data: name the folder of genomes, or set RAYGENE_DATA")
     target = arguments.results
-    document: dict[str, Any] = json.loads(target.read_text()) if target.exists() else {}
+    document: dict[str, Any] = read_results(target)
     document["machine"] = {"processor": platform.machine()}
     for name in arguments.genomes:
         document[name] = measure(*(arguments.data / file for file in GENOMES[name]))
         print(json.dumps({name: document[name]}), flush=True)
-        target.write_text(json.dumps(document, indent=1) + "\n")
+        storage.write_json(target, document)
 
 
 if __name__ == "__main__":

@@ -22,8 +22,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import ray
 
-from benchmarks.process.options import parse
+from benchmarks.process.options import add_data, parse
+from benchmarks.process.results import read_results
 from cluster import connection
+from pipelines import storage
 from pipelines.audit import inspection
 from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
@@ -126,7 +128,7 @@ def absolute(source: dict[str, str], data: Path) -> dict[str, str]:
 def main() -> None:
     """Build and inspect every set, and store the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    add_data(parser)
     parser.add_argument("--only", nargs="+", choices=list(SETS), default=list(SETS))
     parser.add_argument("--work", type=Path, default=Path("datasets-work"))
     arguments = parse(parser, HERE / "results" / "datasets.json")
@@ -135,7 +137,7 @@ def main() -> None:
     connection.prepare_environment(verbose=False)
     connection.silence_ray()
     ray.init(address="local", include_dashboard=False, log_to_driver=False, logging_level=logging.ERROR)
-    document = json.loads(arguments.results.read_text()) if arguments.results.exists() else {}
+    document = read_results(arguments.results)
     for number, (name, keys) in enumerate(SETS.items()):
         if name not in arguments.only:
             continue
@@ -143,7 +145,7 @@ def main() -> None:
         config = DatasetConfig.model_validate({**keys, "sources": sources})
         document[name] = measure(config, work / f"dataset-{number}")
         print(f"{name}: {json.dumps(document[name])}", flush=True)
-        arguments.results.write_text(json.dumps(document, indent=1) + "\n")
+        storage.write_json(arguments.results, document)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ repeated. A run takes from one minute (mouse) to ten (promoters).
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import subprocess
@@ -26,7 +25,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 
-from benchmarks.process.options import at_least, parse
+from benchmarks.process.options import add_data, at_least, parse
+from benchmarks.process.results import read_results
+from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
 from training import models
 from training.config import ModelConfig, TrainingConfig
@@ -124,7 +125,7 @@ def run(task: str, variant: Variant, seed: int, dataset: Path, epochs: int | Non
 def main() -> None:
     """Run what is not stored yet of the requested tasks and variants."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    add_data(parser)
     parser.add_argument("--work", type=Path, default=Path("defaults-work"))
     parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--variants", nargs="+", choices=list(VARIANTS), default=list(VARIANTS))
@@ -135,9 +136,7 @@ def main() -> None:
     arguments = parse(parser, HERE / "results" / "defaults.json", small=("epochs",))
     target, data, work = arguments.results, arguments.data.absolute(), arguments.work.absolute()
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "torch": torch.__version__}
-    stored: dict[str, Any] = {"machine": machine, "tasks": {}}
-    if target.exists():
-        stored = json.loads(target.read_text())
+    stored = read_results(target, {"machine": machine, "tasks": {}})
     torch.set_num_threads(1)
     for task in arguments.only:
         for name in arguments.variants:
@@ -146,7 +145,7 @@ def main() -> None:
                 if str(seed) not in runs:
                     dataset = build(task, VARIANTS[name], data, work)
                     runs[str(seed)] = run(task, VARIANTS[name], seed, dataset, arguments.epochs)
-                    target.write_text(json.dumps(stored, indent=1) + "\n")
+                    storage.write_json(target, stored)
                 figures = runs[str(seed)]
                 print(
                     f"{task}, {name}, seed {seed}: AUROC {figures['auroc']:.4f}, MCC {figures['mcc']:.3f}", flush=True

@@ -32,6 +32,7 @@ from torch import multiprocessing
 
 from benchmarks.process.options import at_least, parse
 from cluster.experiment import load
+from pipelines import storage
 from pipelines.build import pipeline
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.progress import Silent
@@ -141,9 +142,8 @@ def curves(request: Figures) -> Figures:
 
 def store(document: Figures, results: Path) -> None:
     """Write the figures so far."""
-    text = json.dumps(document, indent=1)
-    print(text, flush=True)
-    results.write_text(text + "\n")
+    print(json.dumps(document, indent=1), flush=True)
+    storage.write_json(results, document)
 
 
 def main() -> None:

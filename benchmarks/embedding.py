@@ -34,8 +34,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import torch
 
-from benchmarks.process.options import at_least, parse
-from benchmarks.quality import CEREVISIAE, EXAMPLES, THALIANA, TOKEN_BUDGET, Workspace, build, raygene
+from benchmarks.process.commands import raygene
+from benchmarks.process.options import add_data, at_least, parse
+from benchmarks.process.results import read_results
+from benchmarks.quality import CEREVISIAE, EXAMPLES, THALIANA, TOKEN_BUDGET, Workspace, build
 from pipelines import metrics
 from pipelines.config import TokenizerConfig
 from pipelines.dataset.token_dataset import TokenDataset
@@ -260,7 +262,7 @@ def score(run: Path, dataset: Path) -> Figures:
 def main() -> None:
     """Measure the requested parts, and store figures as they arrive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    add_data(parser)
     parser.add_argument("--work", type=Path, default=Path("embedding-work"))
     parser.add_argument(
         "--only", nargs="+", choices=("tasks", "learners", "models"), default=["tasks", "learners", "models"]
@@ -275,7 +277,7 @@ def main() -> None:
     arguments = parse(parser, HERE / "results" / "embedding.json", small=("positions", "epochs"))
     target = arguments.results
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
-    stored = json.loads(target.read_text()) if target.exists() else {"machine": machine}
+    stored = read_results(target, {"machine": machine})
     workspace = Workspace(arguments.data.absolute(), arguments.work.absolute(), "test", target, stored)
     limits = dict.fromkeys(("head_positions", "scored"), arguments.positions) if arguments.positions else {}
     if "tasks" in arguments.only:

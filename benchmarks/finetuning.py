@@ -25,7 +25,6 @@ import os
 import platform
 import random
 import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -40,8 +39,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.process.commands import raygene
 from benchmarks.process.options import at_least, parse
+from benchmarks.process.results import read_results
 from cluster.experiment import load
+from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.genome.fasta import open_genome
 from pipelines.progress import Silent
@@ -125,7 +127,7 @@ class Workspace:
 
     def store(self) -> None:
         """Write everything known so far."""
-        self.results.write_text(json.dumps(self.stored, indent=1) + "\n")
+        storage.write_json(self.results, self.stored)
 
 
 class Saving(Observer):
@@ -194,21 +196,17 @@ def moved(rows: Iterable[str], bases: int) -> Iterator[str]:
             yield "\t".join(columns)
 
 
-def raygene(*arguments: str | Path) -> None:
-    """Run a verb of this checkout."""
-    command = [sys.executable, "-m", "cluster", *map(str, arguments)]
-    subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.DEVNULL)
-
-
 def evaluate(workspace: Workspace, model: str | Path, folder: Path) -> Figures:
     """Annotate the evaluated bases, and compare with their genes."""
     folder.mkdir(parents=True, exist_ok=True)
     called, calls, report = folder / "called.gff3", folder / "genes.gff3", folder / "compared.json"
-    raygene("annotate", model, "--fasta", evaluated_bases(workspace), "--output", called, "--workers", "1")
+    raygene(
+        "annotate", model, "--fasta", evaluated_bases(workspace), "--output", called, "--workers", "1", is_quiet=True
+    )
     with called.open() as rows:
         calls.write_text("##gff-version 3\n" + "".join(moved(rows, workspace.target.first)))
     known = ("--annotation", workspace.annotation, "--annotation-types", "mRNA", "--region", workspace.target.region)
-    raygene("compare", calls, "--fasta", workspace.fasta, *known, "--json", report, "--samples", "0")
+    raygene("compare", calls, "--fasta", workspace.fasta, *known, "--json", report, "--samples", "0", is_quiet=True)
     return figures_of(json.loads(report.read_text()))
 
 
@@ -298,7 +296,7 @@ def main() -> None:
     torch.set_num_threads(1)
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     results = arguments.results
-    stored: Figures = json.loads(results.read_text()) if results.exists() else {"machine": machine, "targets": {}}
+    stored: Figures = read_results(results, {"machine": machine, "targets": {}})
     figures = stored["targets"].setdefault(arguments.target, {"runs": {}})
     dataset, fasta, annotation, work = (
         path.absolute() for path in (arguments.dataset, arguments.fasta, arguments.annotation, arguments.work)

@@ -45,7 +45,9 @@ import pipelines
 from benchmarks.peers.callers import CALLERS, PYRODIGAL, Case, calls_of
 from benchmarks.peers.figures import compared
 from benchmarks.peers.genomes import GENOMES
-from benchmarks.process.options import parse
+from benchmarks.process.options import add_data, parse
+from benchmarks.process.results import read_results
+from pipelines import storage
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "benchmarks" / "results" / "genes.json"
@@ -118,27 +120,25 @@ def table(genome: Figures) -> str:
 
 def store(name: str, document: Figures, target: Path) -> None:
     """Write a genome's figures, next to those of other genomes and of callers that were left out now."""
-    stored = json.loads(target.read_text()) if target.exists() else {"genomes": {}}
+    stored = read_results(target, {"genomes": {}})
     stored["machine"] = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     stored["versions"] = versions()
     callers = stored["genomes"].get(name, {}).get("callers", {}) | document["callers"]
     stored["genomes"][name] = document | {"callers": {key: callers[key] for key in CALLERS if key in callers}}
-    target.write_text(json.dumps(stored, indent=1) + "\n")
+    storage.write_json(target, stored)
 
 
 def main() -> None:
     """Measure the chosen callers on the chosen genomes, and store figures as they arrive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="calls and all else that is made")
-    parser.add_argument("--data", type=Path, default=os.environ.get("RAYGENE_DATA"), help="default: $RAYGENE_DATA")
+    add_data(parser)
     parser.add_argument("--genomes", nargs="+", choices=list(GENOMES), default=list(GENOMES))
     parser.add_argument("--callers", nargs="+", choices=list(CALLERS), default=list(CALLERS))
     parser.add_argument("--bundle", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
     parser.add_argument("--structure", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
     parser.add_argument("--dataset", type=by_genome, action="append", default=[], metavar="GENOME=DIR")
     arguments = parse(parser, RESULTS)
-    if arguments.data is None:
-        parser.error("--data: name the folder of genomes, or set RAYGENE_DATA")
     require_installed(arguments.callers)
     bundles, datasets, structures = dict(arguments.bundle), dict(arguments.dataset), dict(arguments.structure)
     for name in arguments.genomes:

@@ -36,6 +36,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils.rnn import pack_padded_sequence
 
 from benchmarks.process.options import at_least, parse
+from pipelines import storage
 from pipelines.errors import ResourceError
 from pipelines.tokens.tokenizer import Tokenizer
 from training import models
@@ -286,7 +287,7 @@ def main() -> None:
         print(json.dumps({"check": name, "result": text}), flush=True)
     if device.type == "cuda":
         name = torch.cuda.get_device_name(device).replace(" ", "-").lower()
-        (arguments.results / f"gpu-{name}.json").write_text(json.dumps(dict(rows), indent=1) + "\n")
+        storage.write_json(arguments.results / f"gpu-{name}.json", dict(rows))
 
 
 def checks(device: torch.device, repeats: int, *, with_tests: bool) -> Iterator[Row]:

@@ -24,6 +24,7 @@ import pyarrow as pa
 import ray
 
 from benchmarks.process.options import at_least, parse
+from pipelines import storage
 from pipelines.ray_map import map_tables
 
 RESULTS = Path(__file__).parent / "results" / "map_tables.json"
@@ -67,7 +68,7 @@ def main() -> None:
     medians = {name: round(statistics.median(of_name[1:]), 3) for name, of_name in seconds.items()}
     print(json.dumps(medians))
     document = {"tables": len(tables), "cpus": arguments.cpus, "seconds": medians}
-    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
+    storage.write_json(arguments.results, document)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,6 @@ benchmarks/results/matching.json.
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import os
 import statistics
@@ -27,6 +26,7 @@ import ray
 
 from benchmarks.process.options import at_least, parse
 from cluster import connection
+from pipelines import storage
 from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
 from pipelines.dataset.token_dataset import TokenDataset
@@ -88,7 +88,7 @@ def main() -> None:
         }
         text = ", ".join(f"{key} {value['median']}" for key, value in document[name].items())
         print(f"{name}: {text}", flush=True)
-    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
+    storage.write_json(arguments.results, document)
 
 
 if __name__ == "__main__":

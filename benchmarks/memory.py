@@ -13,7 +13,6 @@ by default benchmarks/results: to memory-DEVICE.json, those of task structure to
 from __future__ import annotations
 
 import argparse
-import json
 import platform
 import sys
 from collections.abc import Callable
@@ -27,6 +26,7 @@ import numpy as np
 import torch
 
 from benchmarks.process.options import at_least, parse
+from pipelines import storage
 from training.config import ModelConfig, TrainingConfig
 from training.memory.formula import IMPORTED, Work, estimate
 from training.memory.probe import probe
@@ -202,7 +202,7 @@ def main() -> None:
         task = "structure-" if arguments.task == "structure" else ""
         machine = "cpu" if device == "cpu" else name.replace(" ", "-").lower()
         path = arguments.results / f"memory-{task}{machine}.json"
-        path.write_text(json.dumps(document, indent=1) + "\n")
+        storage.write_json(path, document)
         print(f"written: {path}")
 
 

@@ -38,6 +38,8 @@ import pyarrow as pa
 from benchmarks.process import memory
 from benchmarks.process.memory import MEBIBYTE
 from benchmarks.process.options import at_least, parse
+from benchmarks.process.results import read_results
+from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
 from training import networks
 from training.config import ModelConfig, TrainingConfig
@@ -218,11 +220,11 @@ def main() -> None:
         print(json.dumps(measure_steps(dataset, kind, arguments.steps, is_unlimited=arguments.unlimited)))
         return
     target = arguments.results
-    results: Results = json.loads(target.read_text()) if target.exists() else {}
+    results: Results = read_results(target)
     if arguments.part == "study":
         sizes = ["--trials", str(arguments.trials), "--epochs", str(arguments.epochs), "--rows", str(arguments.rows)]
         results["study"] = in_new_process("study", str(dataset), "--here", *sizes, "--results", str(target))["trials"]
-        target.write_text(json.dumps(results, indent=1) + "\n")
+        storage.write_json(target, results)
     else:
         flags = ["--steps", str(arguments.steps), *(["--unlimited"] if arguments.unlimited else [])]
         for kind in arguments.kinds:
@@ -231,7 +233,7 @@ def main() -> None:
             which = (kind, row["limited"])
             others = [old for old in results.get("steps", []) if (old["kind"], old["limited"]) != which]
             results["steps"] = [*others, row]
-            target.write_text(json.dumps(results, indent=1) + "\n")
+            storage.write_json(target, results)
     print(f"written: {target}")
 
 

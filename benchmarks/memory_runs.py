@@ -40,6 +40,7 @@ import torch
 
 from benchmarks.process import memory
 from benchmarks.process.options import at_least, parse
+from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.stores import worker_folder
 from training import networks
@@ -353,7 +354,7 @@ def main() -> None:
         errors = [abs(row["error"]) for row in rows]
         summary = {"shapes": len(rows), "largest_error": max(errors), "mean_error": sum(errors) / len(errors)}
         versions = {"torch": torch.__version__, "python": platform.python_version(), "libc": platform.libc_ver()}
-        arguments.results.write_text(json.dumps({**versions, **summary, "shapes": rows}, indent=1) + "\n")
+        storage.write_json(arguments.results, {**versions, **summary, "shapes": rows})
         print(f"{summary}\nwritten: {arguments.results}")
 
 

@@ -38,7 +38,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.process.options import at_least, parse
-from pipelines import fingerprint, schema
+from benchmarks.process.results import read_results
+from pipelines import fingerprint, schema, storage
 from pipelines.audit import inspection
 from pipelines.build import encode_tokens
 from pipelines.config import DatasetConfig, validate
@@ -291,7 +292,7 @@ def main() -> None:
         print(json.dumps(PARTS[part](*(int(value) if value.isdecimal() else value for value in values))))
         return
     target = arguments.results
-    document = json.loads(target.read_text()) if target.exists() else {}
+    document = read_results(target)
     if "plan" in arguments.parts:
         turns = [("loop", BATCHES[0]), *(("plan_epoch", batch) for batch in BATCHES)]
         document["plan"] = [in_own_process("plan", kind, arguments.rows, batch) for kind, batch in turns]
@@ -312,7 +313,7 @@ def main() -> None:
             for part, figures in inspected.items():
                 figures.append(in_own_process(part, folder))
         document |= inspected
-    target.write_text(json.dumps(document, indent=1) + "\n")
+    storage.write_json(target, document)
 
 
 if __name__ == "__main__":

@@ -24,7 +24,6 @@ import os
 import platform
 import shutil
 import statistics
-import subprocess
 import sys
 import threading
 import time
@@ -42,8 +41,12 @@ import ray
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.process.commands import raygene
+from benchmarks.process.memory import unique_bytes
 from benchmarks.process.options import at_least, parse
+from benchmarks.process.results import read_results
 from cluster import connection
+from pipelines import storage
 from pipelines.audit import kmer_regression
 from pipelines.audit.kmer_regression import Regression
 from pipelines.comparison.compare import compare
@@ -84,11 +87,6 @@ class RegressionScorer:
 
     def to(self, device: torch.device) -> RegressionScorer:
         return self
-
-
-def raygene(*arguments: str) -> None:
-    """Run a verb."""
-    subprocess.run([sys.executable, "-m", "cluster", *arguments], check=True, cwd=HERE.parent)
 
 
 @dataclass(frozen=True)
@@ -233,12 +231,6 @@ def measure_time(bench: Bench, repeats: int) -> Figures:
     }
 
 
-def unique_bytes(process: Path) -> int:
-    """Memory that a process shares with no other (USS), from its folder in /proc."""
-    lines = (process / "smaps_rollup").read_text().splitlines()
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
-
-
 @contextmanager
 def watched() -> Iterator[dict[str, int]]:
     """Watch the peak of unique memory (bytes) of this process and of any Ray worker."""
@@ -316,12 +308,12 @@ def main() -> None:
         "memory": lambda: measure_memory(bench, arguments.large),
     }
     target = arguments.results
-    stored = json.loads(target.read_text()) if target.exists() else {}
+    stored = read_results(target)
     stored["machine"] = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     for name in arguments.only:
         stored[name] = measures[name]()
         print(f"{name}: {json.dumps(stored[name])}", flush=True)
-        target.write_text(json.dumps(stored, indent=1) + "\n")
+        storage.write_json(target, stored)
 
 
 if __name__ == "__main__":

@@ -32,8 +32,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 import pyarrow.dataset as ds
 
+from benchmarks.process.memory import unique_bytes
 from benchmarks.process.options import at_least, parse
 from cluster import connection
+from pipelines import storage
 from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
 from pipelines.genome import sequence
@@ -92,12 +94,6 @@ def bedtools(arguments: str, output: Path) -> None:
 def loop_tokens(text: str, vocabulary: dict[str, int]) -> list[int]:
     """The k-mer loop that everybody writes first."""
     return [vocabulary.get(text[at : at + K], -1) for at in range(0, len(text) - K + 1, STRIDE)]
-
-
-def unique_bytes(process: Path) -> int:
-    """Memory that a process shares with no other (USS), from its folder in /proc."""
-    lines = (process / "smaps_rollup").read_text().splitlines()
-    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
 
 
 @contextmanager
@@ -229,7 +225,7 @@ def main() -> None:
     if len(sizes) > 1:
         cold = [size["seconds"]["build, cold"] for size in sizes]
         document["last over first size, build"] = round(cold[-1] / cold[0], 2)
-    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
+    storage.write_json(arguments.results, document)
     print(json.dumps(document, indent=1))
 
 

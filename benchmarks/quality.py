@@ -16,9 +16,7 @@ import json
 import os
 import platform
 import statistics
-import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -31,8 +29,10 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.process.options import parse
-from pipelines import decision_threshold, metrics
+from benchmarks.process.commands import raygene
+from benchmarks.process.options import add_data, parse
+from benchmarks.process.results import read_results
+from pipelines import decision_threshold, metrics, storage
 from pipelines.audit import kmer_regression, regression_size
 from pipelines.dataset.token_dataset import TokenDataset
 from training.bundle import bundle
@@ -157,14 +157,7 @@ class Workspace:
 
     def store(self) -> None:
         """Write everything known so far."""
-        self.target.write_text(json.dumps(self.stored, indent=1) + "\n")
-
-
-def raygene(*arguments: str) -> float:
-    """Run a verb; return its seconds."""
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "cluster", *arguments], check=True, cwd=HERE.parent)
-    return round(time.monotonic() - began, 1)
+        storage.write_json(self.target, self.stored)
 
 
 def build(name: str, workspace: Workspace) -> Path:
@@ -323,7 +316,7 @@ def measure(name: str, models: list[str], seeds: list[int], workspace: Workspace
 def main() -> None:
     """Measure the requested tasks, and store figures as they arrive."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, required=True)
+    add_data(parser)
     parser.add_argument("--work", type=Path, default=Path("quality-work"))
     parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS))
     parser.add_argument("--models", nargs="+", choices=list(_INIT_FLAGS), default=list(_INIT_FLAGS))
@@ -333,7 +326,7 @@ def main() -> None:
     of_split = "quality.json" if arguments.split == "test" else f"quality-{arguments.split}.json"
     target = arguments.results or HERE / "results" / of_split
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
-    stored = json.loads(target.read_text()) if target.exists() else {"machine": machine, "tasks": {}}
+    stored = read_results(target, {"machine": machine, "tasks": {}})
     workspace = Workspace(arguments.data.absolute(), arguments.work.absolute(), arguments.split, target, stored)
     for name in arguments.only:
         measure(name, arguments.models, arguments.seeds, workspace)

@@ -13,9 +13,7 @@ import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
-import time
 from pathlib import Path
 
 # `benchmarks` is imported from the root of the checkout.
@@ -23,7 +21,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import yaml
 
+from benchmarks.process.commands import raygene
 from benchmarks.process.options import parse
+from benchmarks.process.results import read_results
+from pipelines import storage
 
 HERE = Path(__file__).parent
 SPLIT = {"by": "chromosome", "validation": 0.1, "test": ["IV", "VIII", "XV"]}
@@ -71,13 +72,6 @@ KEPT = (
 )
 
 
-def raygene(*arguments: str) -> float:
-    """Run a verb; return its seconds."""
-    began = time.monotonic()
-    subprocess.run([sys.executable, "-m", "cluster", *arguments], check=True, cwd=HERE.parent)
-    return round(time.monotonic() - began, 1)
-
-
 def main() -> None:
     """Run the experiments and store their figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -92,7 +86,7 @@ def main() -> None:
         "annotation": str(arguments.annotation.absolute()),
     }
     target = arguments.results
-    stored = json.loads(target.read_text())["experiments"] if target.exists() else {}
+    stored = read_results(target, {"experiments": {}})["experiments"]
     machine = {"processor": platform.machine(), "cpus": os.cpu_count(), "python": platform.python_version()}
     for name in arguments.only:
         folder = arguments.work.absolute() / name.replace(" ", "-").replace(",", "")
@@ -109,7 +103,7 @@ def main() -> None:
         }
         report = json.loads(Path(figures).read_text())
         stored[name] = {"seconds": seconds, **{key: report[key] for key in KEPT}}
-        target.write_text(json.dumps({"machine": machine, "experiments": stored}, indent=1) + "\n")
+        storage.write_json(target, {"machine": machine, "experiments": stored})
 
 
 if __name__ == "__main__":

@@ -35,7 +35,9 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.process.options import at_least, parse
+from benchmarks.process.options import add_data, at_least, parse
+from benchmarks.process.results import read_results
+from pipelines import storage
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "scale.json"
@@ -240,6 +242,7 @@ def in_process(axis: str, size: int, arguments: argparse.Namespace) -> dict[str,
     for left in (folder / "dataset", folder / "cache", *folder.glob(".dataset.building-*")):
         shutil.rmtree(left, ignore_errors=True)
     command = [sys.executable, __file__, "--measure", axis, str(folder), "--cpus", str(arguments.cpus)]
+    command += ["--data", str(arguments.data)]
     environment = os.environ | {"RAYGENE_CACHE": str(folder / "cache")}
     output = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True).stdout
     if not arguments.keep:
@@ -260,7 +263,7 @@ def slopes(axis: str, sizes: list[dict[str, Any]]) -> dict[str, float]:
 def main() -> None:
     """Measure every size of every axis, and store the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--data", type=Path, default=os.environ.get("RAYGENE_DATA"))
+    add_data(parser)
     for axis in AXES:
         parser.add_argument(f"--{axis}", type=int, nargs="*", help=f"default: {AXES[axis]}, where no axis is given")
     parser.add_argument("--cpus", type=at_least(1), default=2)
@@ -273,12 +276,10 @@ def main() -> None:
         sources = json.loads((folder / "sources.json").read_text())
         print(json.dumps(measure(axis, sources, folder, arguments.cpus)))
         return
-    if arguments.data is None:
-        parser.error("--data: name the folder of genomes, or set RAYGENE_DATA")
     asked: dict[str, list[int]] = {axis: getattr(arguments, axis) or [] for axis in AXES}
     asked = asked if any(asked.values()) else AXES
     target = arguments.results
-    document: dict[str, Any] = json.loads(target.read_text()) if target.exists() else {}
+    document: dict[str, Any] = read_results(target)
     document["machine"] = {"cpus": arguments.cpus, "processor": platform.machine()}
     for axis, axis_sizes in asked.items():
         sizes: list[dict[str, Any]] = []
@@ -286,7 +287,7 @@ def main() -> None:
             sizes.append(in_process(axis, size, arguments))
             print(json.dumps(sizes[-1]), flush=True)
             document[axis] = {"sizes": sizes, "slopes between the last two": slopes(axis, sizes)}
-            target.write_text(json.dumps(document, indent=1) + "\n")
+            storage.write_json(target, document)
         if sizes:
             print(json.dumps(document[axis]["slopes between the last two"]), flush=True)
 

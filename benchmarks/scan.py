@@ -14,7 +14,6 @@ a first turn that does not count; medians go to --results, by default benchmarks
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import platform
 import statistics
@@ -35,6 +34,8 @@ from numpy.typing import NDArray
 
 import training
 from benchmarks.process.options import at_least, parse
+from benchmarks.process.results import read_results
+from pipelines import storage
 from pipelines.config import validate
 from pipelines.documents import yaml_reader
 from pipelines.genome import fasta, sequence
@@ -154,7 +155,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=("scan", "annotate"), default=("scan", "annotate"))
     arguments = parse(parser, RESULTS, small=("repeats",))
     target = arguments.results
-    stored = json.loads(target.read_text()) if target.exists() else {}
+    stored = read_results(target)
     stored["machine"] = {"cpus": os.cpu_count(), "platform": platform.platform()}
     with tempfile.TemporaryDirectory() as temporary, threads.limited_to(1):
         folder = Path(temporary)
@@ -170,7 +171,7 @@ def main() -> None:
             stored[what] = {"megabases": round(megabases, 3), "CPU seconds per megabase": per_megabase}
             for name, spent in per_megabase.items():
                 print(f"{what}: {name}: {spent:.3f} CPU s/Mb", flush=True)
-            target.write_text(json.dumps(stored, indent=1) + "\n")
+            storage.write_json(target, stored)
 
 
 if __name__ == "__main__":

@@ -36,6 +36,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from benchmarks.process.options import at_least, parse
+from benchmarks.process.results import read_results
+from pipelines import storage
 from pipelines.genome import sequence
 from pipelines.splits import families, leakage, sketch, sketch_files
 from pipelines.splits.sketch_files import SketchFiles
@@ -257,7 +259,7 @@ def main() -> None:
     parser.add_argument("--genes", type=at_least(1), default=100, help="of each of many genomes")
     parser.add_argument("--spacing", type=int, help="one k-mer in how many, instead of what raygene takes")
     options = parse(parser, RESULTS)
-    stored = json.loads(options.results.read_text()) if options.results.exists() else {}
+    stored = read_results(options.results)
     for name in options.backgrounds:
         background = random_bases if name == "random" else yeast_bases()
         for bases in map(int, options.bases):
@@ -274,7 +276,7 @@ def main() -> None:
 def _store(stored: dict[str, Any], name: str, figures: dict[str, Any], path: Path) -> None:
     """Add figures to the file, and print them."""
     stored[name] = figures
-    path.write_text(json.dumps(stored, indent=1, sort_keys=True) + "\n")
+    storage.write_json(path, dict(sorted(stored.items())))
     print(name, json.dumps(figures, indent=1), flush=True)
 
 

@@ -36,10 +36,12 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import matplotlib
 
-from benchmarks.process.options import at_least, parse
+from benchmarks.process.options import add_data, at_least, parse
+from benchmarks.process.results import read_results
 from cluster import connection
 from cluster.experiment import Experiment, load
 from cluster.screen.terminal import Terminal
+from pipelines import storage
 from pipelines.build import pipeline
 from pipelines.progress import Silent
 from training.distributed.launching.launch import ENVIRONMENT
@@ -172,7 +174,7 @@ def measure_costs(arguments: argparse.Namespace) -> None:
             "sequential": lambda: compare_with_sequential(base, dataset, work, arguments.sequential),
         }
         target = arguments.results or HERE / "results" / "tuning.json"
-        results: Results = json.loads(target.read_text()) if target.exists() else {}
+        results: Results = read_results(target)
         results["machine"] = {"cpus": connection.usable_cpus(), "processor": platform.machine()}
         for name in arguments.only or parts:
             # Before the part runs: what else the machine was busy with.
@@ -271,16 +273,15 @@ def to_json(mean: summary.Mean) -> Results:
 
 def save(results: Results, target: Path) -> None:
     """Write and print results."""
-    text = json.dumps(results, indent=1)
-    target.write_text(text + "\n")
-    print(text)
+    storage.write_json(target, results)
+    print(json.dumps(results, indent=1))
 
 
 def main() -> None:
     """Run one of the two benchmarks."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--overfit", action="store_true")
-    parser.add_argument("--data", type=Path, default=Path(os.environ.get("RAYGENE_DATA", "data")))
+    add_data(parser, is_required=False)
     parser.add_argument("--work", type=Path, default=Path("work"))
     parser.add_argument("--configurations", type=at_least(1), default=16)
     parser.add_argument(
@@ -299,7 +300,11 @@ def main() -> None:
         help="with --overfit: bf16 takes half the time on a CPU that has it",
     )
     arguments = parse(parser, None, small=("epochs",))
-    arguments.work, arguments.data = arguments.work.absolute(), arguments.data.absolute()
+    arguments.work = arguments.work.absolute()
+    if arguments.overfit:
+        if arguments.data is None:
+            parser.error("--data: name the folder of genomes, or set RAYGENE_DATA")
+        arguments.data = arguments.data.absolute()
     (measure_overfitting if arguments.overfit else measure_costs)(arguments)
 
 

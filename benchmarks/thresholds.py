@@ -27,7 +27,8 @@ import torch
 from numpy.typing import NDArray
 
 from benchmarks.process.options import parse
-from pipelines import decision_threshold, metrics
+from benchmarks.process.results import read_results
+from pipelines import decision_threshold, metrics, storage
 from pipelines.dataset.token_dataset import TokenDataset
 from training.bundle import bundle
 from training.engine.scoring import probabilities
@@ -94,7 +95,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", choices=list(TASKS), default=list(TASKS), help="trained on")
     arguments = parse(parser, HERE / "results" / "thresholds.json")
     torch.set_num_threads(1)
-    before = json.loads(arguments.results.read_text())["models"] if arguments.results.exists() else {}
+    before = read_results(arguments.results, {"models": {}})["models"]
     measured: dict[str, Any] = {}
     for trained_on in arguments.only:
         for run in sorted((arguments.work / "runs").glob(f"{trained_on}-*lstm-*")):
@@ -111,7 +112,7 @@ def main() -> None:
         for name in ["halves of validation", *(task for tasks in TASKS.values() for task in tasks)]
         if any(name in run for run in stored.values())
     }
-    arguments.results.write_text(json.dumps({"means": means, "models": stored}, indent=1) + "\n")
+    storage.write_json(arguments.results, {"means": means, "models": stored})
     for name, values in means.items():
         print(f"{name}: {', '.join(f'{rule} {value:.3f}' for rule, value in values.items())}")
 

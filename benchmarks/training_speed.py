@@ -37,6 +37,7 @@ from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
 from benchmarks.process.options import at_least, parse
+from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
 from training import models
 from training.config import ModelConfig, TrainingConfig
@@ -343,7 +344,7 @@ def main() -> None:
             document = report(results, arguments, device)
             if not arguments.only:
                 target = arguments.results / f"training-{document['device'].replace(' ', '-').lower()}.json"
-                target.write_text(json.dumps(document, indent=1) + "\n")
+                storage.write_json(target, document)
     print(json.dumps(document, indent=1))
 
 

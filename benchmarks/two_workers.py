@@ -33,6 +33,7 @@ import torch
 import torch.distributed as dist
 
 from benchmarks.process.options import at_least, parse
+from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
 from training import models
 from training.config import ModelConfig, TrainingConfig
@@ -231,7 +232,7 @@ def main() -> None:
         "by batch": {str(batch): summary(turns) for batch, turns in results.items()},
     }
     print(json.dumps(document, indent=1))
-    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
+    storage.write_json(arguments.results, document)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.process.options import at_least, parse
 from cluster import connection
+from pipelines import storage
 from pipelines.build.pipeline import build
 from pipelines.config import DatasetConfig
 from pipelines.progress import Silent, Stage
@@ -125,7 +126,7 @@ def main() -> None:
         "first build of a run": compare(first),
         "the same bytes": len(written) == 1,
     }
-    arguments.results.write_text(json.dumps(document, indent=1) + "\n")
+    storage.write_json(arguments.results, document)
     print(json.dumps(document, indent=1))
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -17,12 +15,12 @@ import pyarrow.parquet as pq
 from benchmarks.peers import augustus, genomes, training_genes
 from benchmarks.peers.genomes import BenchmarkGenome
 from benchmarks.peers.process_tree import Cost, cost_of
+from benchmarks.process.commands import RAYGENE, raygene
 from pipelines.gene_models import reader
 from pipelines.gene_models.model import Gene
 from pipelines.genome.fasta import Genome
 
 ROOT = Path(__file__).resolve().parents[2]
-RAYGENE = [sys.executable, "-m", "cluster"]
 PYRODIGAL = ROOT / ".venv" / "peers" / "bin" / "python"
 SOURCE = ("--sources.0.fasta", "--sources.0.annotation")
 
@@ -97,7 +95,7 @@ class Case:
         run = self.folder / name
         if not (run / "bundle" / "config.json").exists():
             command = ["train", str(experiment), "--dataset", str(dataset), "--output", str(run)]
-            cost = cost_of(RAYGENE + command, self.folder / f"{name}.log")
+            cost = cost_of([*RAYGENE, *command], self.folder / f"{name}.log")
             (self.folder / f"{name}.cost.json").write_text(json.dumps(asdict(cost)))
         return run / "bundle"
 
@@ -134,11 +132,6 @@ class Case:
             cost = cost_of([*RAYGENE, "scan", str(fitted), *flags, "--output", str(output)], self.folder / "fit.log")
             (self.folder / "fit.cost.json").write_text(json.dumps(asdict(cost)))
         return fitted
-
-
-def raygene(*arguments: str) -> None:
-    """Run a verb in the checkout."""
-    subprocess.run([*RAYGENE, *arguments], check=True, cwd=ROOT)
 
 
 def digest(*paths: Path) -> str:

@@ -1,4 +1,4 @@
-"""Memory of this process while it trains as a worker does."""
+"""Memory of processes: of this one while it trains as a worker does, and of others by their folder in /proc."""
 
 from __future__ import annotations
 
@@ -16,6 +16,16 @@ def status_bytes(*names: str) -> dict[str, int]:
     """What the system says of this process's memory, in bytes by name: `VmHWM` is the peak of `VmRSS`."""
     lines = Path("/proc/self/status").read_text().splitlines()
     return {name: int(line.split()[1]) * 1024 for line in lines if (name := line.split(":")[0]) in names}
+
+
+def unique_bytes(process: Path) -> int:
+    """Memory that a process shares with no other (USS), from its folder in /proc.
+
+    Raises:
+        OSError: the process has ended, or belongs to another user.
+    """
+    lines = (process / "smaps_rollup").read_text().splitlines()
+    return 1024 * sum(int(line.split()[1]) for line in lines if line.startswith("Private"))
 
 
 def record_steps() -> Readings:

@@ -1,8 +1,9 @@
-"""Options that benchmarks share: where figures are stored, and numbers with a least value."""
+"""Options that benchmarks share: where data is, where figures are stored, and numbers with a least value."""
 
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +18,23 @@ def at_least(least: int) -> Callable[[str], int]:
         return value
 
     return number
+
+
+def add_data(parser: argparse.ArgumentParser, *, is_required: bool = True) -> None:
+    """Add `--data`, the folder of genomes and sequences, to a parser; the variable RAYGENE_DATA names it as well.
+
+    Args:
+        parser: of a benchmark.
+        is_required: whether the command line is refused where neither names a folder.
+    """
+    folder = os.environ.get("RAYGENE_DATA")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        default=folder,
+        required=is_required and folder is None,
+        help="folder of genomes and sequences (default: $RAYGENE_DATA)",
+    )
 
 
 def parse(

@@ -217,14 +217,7 @@ class Terminal:
 
         self.flush()
         header = [shown(name) for name in header]
-        table = Table(
-            title=Text(shown(caption)),
-            title_justify="left",
-            title_style="bold",
-            box=box.SIMPLE_HEAD,
-            pad_edge=False,
-            padding=(0, 1, 0, 0),
-        )
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
         cells = [[format_cell(cell) for cell in row] for row in rows]
         shown_cells = [[shown(cell) for cell in row] for row in cells[:MAX_ROWS]]
         min_widths = []
@@ -242,14 +235,16 @@ class Terminal:
             )
         for row in shown_cells:
             table.add_row(*map(Text, row))
+        # As a title of rich's it would be folded to the width of the table.
+        title = Text(shown(caption), "bold")
         # Two characters between columns, and one at each edge.
         width = max(sum(min_widths) + 2 * len(min_widths), self._output.width)
         if self._output.is_terminal:
-            Console(width=width, emoji=False, color_system=_colours()).print(table, crop=False)
+            Console(width=width, emoji=False, color_system=_colours()).print(title, table, sep="\n", crop=False)
         else:
             # A file is no place for the blanks that fill a line of a terminal.
             text = io.StringIO()
-            Console(file=text, width=width, emoji=False).print(table, crop=False)
+            Console(file=text, width=width, emoji=False).print(title, table, sep="\n", crop=False)
             sys.stdout.write("".join(f"{line.rstrip()}\n" for line in text.getvalue().splitlines()))
         if len(rows) > MAX_ROWS:
             self.say(f"… and {len(rows) - MAX_ROWS:,} more rows")

@@ -77,7 +77,9 @@ class Inspection:
 
     def tables(self) -> list[Table]:
         """Return all results as tables."""
-        contents = [self._splits_table(), self._sources_table(), self._chromosomes_table(), self._genes_table()]
+        contents = [self._splits_table(), self._sources_table(), self._chromosomes_table()]
+        if self.manifest["genes"]:
+            contents.append(self._genes_table())
         if self.manifest.get("config", {}).get("split", {}).get("by") == "region":
             contents.append(self._regions_table())
         leakage = [self._leakage_table()] if self.manifest.get("leakage") else []

@@ -40,6 +40,17 @@ def test_nine_columns_fit_the_terminal(width: int, capsys: pytest.CaptureFixture
     assert max(len(line) for line in printed(width, capsys)) <= width
 
 
+@pytest.mark.parametrize(("width", "expected"), [(80, 1), (30, 2)])
+def test_a_caption_is_as_wide_as_the_terminal_not_as_its_table(
+    width: int, expected: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Terminal(width).table("Most and least frequent k-mers in train", ("k-mer", "n"), [("AAA", 554)])
+    lines = capsys.readouterr().out.splitlines()
+    caption = lines[: lines.index("")]
+    assert " ".join(caption) == "Most and least frequent k-mers in train"
+    assert len(caption) == expected
+
+
 def test_long_text_folds_and_numbers_stay_whole(capsys: pytest.CaptureFixture[str]) -> None:
     Terminal(40).table("", ("rule", "bases"), [("a rule with a long name of many words", 1_234_567)])
     lines = capsys.readouterr().out.splitlines()

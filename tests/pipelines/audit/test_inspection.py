@@ -58,6 +58,12 @@ def test_the_kmer_regression_is_among_the_rules(inspection: Inspection) -> None:
     assert ("kmers", "5-mer logistic regression") in {row[:2] for row in inspection.tables()[-1].rows}
 
 
+def test_labelled_sequences_have_no_table_of_genes(inspection: Inspection) -> None:
+    assert "Every gene accounted for" in {table.caption for table in inspection.tables()}
+    labelled = replace(inspection, manifest=inspection.manifest | {"genes": {}})
+    assert "Every gene accounted for" not in {table.caption for table in labelled.tables()}
+
+
 def test_the_regions_of_a_split_by_region_are_listed(inspection: Inspection) -> None:
     assert "Regions" not in {table.caption for table in inspection.tables()}
     regions = {"train": [Region("g", "chr1", 0, 90)], "test": [Region("g", "chr1", 90, 120)]}

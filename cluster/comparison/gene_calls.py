@@ -205,12 +205,7 @@ def read(path: Path, chosen: Selection, lengths: Mapping[str, int], terminal: Te
             f"{path}: no gene of type {', '.join(chosen.types) or 'gene'}; the file has {_most_common(found.types)}"
         )
     if found.cut_off:
-        terminal.warn(
-            f"{path}: {counted(found.cut_off, 'gene')} "
-            f"{agreeing(found.cut_off, 'reaches past the end of its', 'reach past the end of their')} sequence, and "
-            f"{agreeing(found.cut_off, 'is cut off there: it is', 'are cut off there: they are')} of another assembly, "
-            f"or {agreeing(found.cut_off, 'crosses', 'cross')} the origin of a circular sequence"
-        )
+        terminal.warn(f"{path}: {found.describe_cut_off()}")
     return found
 
 

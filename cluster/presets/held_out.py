@@ -18,6 +18,8 @@ VALIDATION, TEST = 0.1, 0.2
 MOST_NAMED = 60
 """More sequences than these are not named one by one."""
 _FITS_TEST, _FITS_VALIDATION = (0.12, 0.28), (0.06, 0.14)
+_MOST_CROSSING = 0.05
+"""Share of the genes that may cross a border where no borders between genes fit."""
 
 
 @dataclass(frozen=True)
@@ -50,6 +52,7 @@ class HeldOut:
         validation, test: what is kept; empty where shares are drawn.
         genes: number of genes of each split; empty where shares are drawn.
         train_bases: bases that remain for training, about.
+        crossing: number of genes that cross a border, and so are in no split; `genes` has them where they start.
     """
 
     by: str
@@ -57,15 +60,28 @@ class HeldOut:
     test: list[Stretch] = field(default_factory=list)
     genes: dict[str, int] = field(default_factory=dict)
     train_bases: int = 0
+    crossing: int = 0
 
 
 def choose(lengths: Mapping[str, int], genes: Mapping[str, Intervals]) -> HeldOut:
     """Choose what is kept for validation and test; the same for the same genome.
 
+    Nothing is kept where the genes cannot be divided into three: there are fewer, or they overlap one another.
+
     Args:
         lengths: bases of each sequence, of which there is at least one.
         genes: start and end of the genes of each, shape (genes, 2).
     """
+    chosen = _by_share(lengths, genes)
+    if not chosen.genes or all(chosen.genes.values()):
+        return chosen
+    total = sum(map(len, genes.values()))
+    nothing = HeldOut("chromosome", genes={"train": total, "validation": 0, "test": 0}, train_bases=chosen.train_bases)
+    return min(_of_few_genes(lengths, genes), key=_distance_from_aim, default=nothing)
+
+
+def _by_share(lengths: Mapping[str, int], genes: Mapping[str, Intervals]) -> HeldOut:
+    """What has the shares that are aimed at; a split may have no gene where genes are few or overlap one another."""
     total = sum(map(len, genes.values()))
     bases = sum(lengths.values())
     if len(lengths) > MOST_NAMED:
@@ -89,6 +105,54 @@ def choose(lengths: Mapping[str, int], genes: Mapping[str, Intervals]) -> HeldOu
     return _described("region", *kept, lengths, genes)
 
 
+def _of_few_genes(lengths: Mapping[str, int], genes: Mapping[str, Intervals]) -> list[HeldOut]:
+    """Every simple choice that gives each split a gene."""
+    smallest, *others = sorted(lengths, key=lambda name: (len(genes[name]), name))
+    choices = [_divided(name, lengths, genes) for name in lengths]
+    if others:
+        bounds = _bounds_of_runs(genes[others[-1]])
+        if len(bounds) > 1:
+            first = Stretch(others[-1], 0, _between(bounds, 1))
+            choices.append(_described("region", [first], [Stretch(smallest)], lengths, genes))
+    if len(others) > 1:
+        choices.append(_described("chromosome", [Stretch(smallest)], [Stretch(others[0])], lengths, genes))
+    return [one for one in choices if one is not None]
+
+
+def _distance_from_aim(chosen: HeldOut) -> float:
+    total = sum(chosen.genes.values())
+    held = abs(chosen.genes["test"] / total - TEST) + abs(chosen.genes["validation"] / total - VALIDATION)
+    return held + chosen.crossing / total
+
+
+def _divided(name: str, lengths: Mapping[str, int], genes: Mapping[str, Intervals]) -> HeldOut | None:
+    """Stretches at the end of a sequence, of which each split has one with genes; None where there are none.
+
+    Where they have not the shares that are aimed at, borders may lie within the longest genes, of which some reach over
+    most of a sequence.
+    """
+    total = sum(map(len, genes.values()))
+    own = genes[name][np.argsort(genes[name][:, 0] - genes[name][:, 1], kind="stable")]
+    best = None
+    for crossing in range(round(_MOST_CROSSING * len(own)) + 1):
+        runs = _bounds_of_runs(own[crossing:])
+        if len(runs) < 3:
+            continue
+        firsts = np.searchsorted(np.sort(own[crossing:, 0]), runs[:, 0])
+        wanted = len(own) - crossing - TEST * total, len(own) - crossing - (TEST + VALIDATION) * total
+        last = 2 + int(np.abs(firsts[2:] - wanted[0]).argmin())
+        before = 1 + int(np.abs(firsts[1:last] - wanted[1]).argmin())
+        begin, end = _between(runs, before), _between(runs, last)
+        kept = [Stretch(name, begin, end)], [Stretch(name, end, lengths[name])]
+        chosen = _described("region", *kept, lengths, genes)
+        best = best or chosen
+        if _FITS_TEST[0] <= chosen.genes["test"] / total <= _FITS_TEST[1] and (
+            _FITS_VALIDATION[0] <= chosen.genes["validation"] / total <= _FITS_VALIDATION[1]
+        ):
+            return chosen
+    return best
+
+
 def together(chosen: Mapping[str, HeldOut]) -> HeldOut:
     """The split of several genomes: what was chosen of each of them.
 
@@ -108,7 +172,8 @@ def together(chosen: Mapping[str, HeldOut]) -> HeldOut:
     }
     genes = {split: sum(one.genes[split] for one in chosen.values()) for split in ("train", "validation", "test")}
     by = "region" if any(one.by == "region" for one in chosen.values()) else "chromosome"
-    return HeldOut(by, kept["validation"], kept["test"], genes, train_bases)
+    crossing = sum(one.crossing for one in chosen.values())
+    return HeldOut(by, kept["validation"], kept["test"], genes, train_bases, crossing)
 
 
 def _whole(counts: Mapping[str, int], total: int, share: float, fits: tuple[float, float]) -> list[str]:
@@ -133,12 +198,22 @@ def _whole(counts: Mapping[str, int], total: int, share: float, fits: tuple[floa
 
 def _first(length: int, genes: Intervals, count: int) -> int:
     """The base, between two genes, before which about `count` genes lie."""
-    merged = merge(genes[np.argsort(genes[:, 0], kind="stable")])
+    merged = _bounds_of_runs(genes)
     begins = np.searchsorted(np.sort(genes[:, 0]), merged[:, 0])
     following = int(np.clip(np.searchsorted(begins, count), 0, len(merged)))
     if following in (0, len(merged)):
         return length * following // len(merged) if len(merged) == 1 else (0 if following == 0 else length)
-    return int(merged[following - 1, 1] + merged[following, 0]) // 2
+    return _between(merged, following)
+
+
+def _bounds_of_runs(genes: Intervals) -> Intervals:
+    """Start and end of each run of genes that overlap, by start."""
+    return merge(genes[np.argsort(genes[:, 0], kind="stable")])
+
+
+def _between(runs: Intervals, number: int) -> int:
+    """The middle of the bases before a run that is not the first."""
+    return int(runs[number - 1, 1] + runs[number, 0]) // 2
 
 
 def _described(
@@ -151,7 +226,20 @@ def _described(
     counts = {"validation": _genes_in(validation, genes), "test": _genes_in(test, genes)}
     total = sum(map(len, genes.values()))
     counts = {"train": total - sum(counts.values()), **counts}
-    return HeldOut(by, validation, test, counts, sum(lengths.values()) - _bases([*validation, *test], lengths))
+    train_bases = sum(lengths.values()) - _bases([*validation, *test], lengths)
+    return HeldOut(by, validation, test, counts, train_bases, _crossing([*validation, *test], lengths, genes))
+
+
+def _crossing(stretches: Iterable[Stretch], lengths: Mapping[str, int], genes: Mapping[str, Intervals]) -> int:
+    """Number of genes that cross a border within their sequence."""
+    crossing = 0
+    for name, own in genes.items():
+        borders = {base for one in stretches if one.name == name for base in (one.start, one.end) if base}
+        inner = np.array(sorted(base for base in borders if base < lengths[name]), np.int64)
+        # The first border after a gene's first base lies before its end.
+        following = np.append(inner, lengths[name])[np.searchsorted(inner, own[:, 0], side="right")]
+        crossing += int((following < np.minimum(own[:, 1], lengths[name])).sum())
+    return crossing
 
 
 def _genes_in(stretches: Iterable[Stretch], genes: Mapping[str, Intervals]) -> int:

@@ -181,7 +181,7 @@ def _facts(collection: Collection) -> SequenceFacts | None:
 
 
 def _of_genomes(context: Context, preset: str) -> str:
-    from cluster.presets import experiment_text, held_out
+    from cluster.presets import experiment_text
 
     terminal = context.terminal
     if preset not in experiment_text.OF_GENOMES:
@@ -197,9 +197,29 @@ def _of_genomes(context: Context, preset: str) -> str:
         if one.facts.organelles:
             listed = ", ".join(f"{name} ({counted(genes, 'gene')})" for name, genes in one.facts.organelles.items())
             terminal.note(f"{one.name}: organelles are left out: {listed}")
-    chosen = held_out.together({one.name: held_out.choose(one.facts.lengths, one.facts.genes) for one in genomes})
+    chosen = _held_out(context, genomes)
     _show_split(context, preset, genomes, chosen)
     return experiment_text.of_genomes(preset, genomes, chosen)
+
+
+def _held_out(context: Context, genomes: list[GenomeEntry]) -> HeldOut:
+    from cluster.presets import held_out
+
+    terminal = context.terminal
+    of_genome = {one.name: held_out.choose(one.facts.lengths, one.facts.genes) for one in genomes}
+    undivided = [name for name, one in of_genome.items() if one.genes and not one.test]
+    if len(undivided) == len(genomes):
+        raise InputError(
+            f"{', '.join(context.arguments.genome_annotation)}: too few genes for train, validation and test, or they "
+            "overlap one another",
+            "give an annotation with three genes or more that do not overlap, or more genomes",
+        )
+    for name in undivided:
+        terminal.note(f"{name}: nothing is held out: it has too few genes, or they overlap one another")
+    chosen = held_out.together(of_genome)
+    if chosen.crossing:
+        terminal.note(f"{counted(chosen.crossing, 'gene')} across a border of the split: in none of its parts")
+    return chosen
 
 
 def _sources(context: Context) -> list[SourceConfig]:

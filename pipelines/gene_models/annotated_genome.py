@@ -101,6 +101,7 @@ def read(config: SourceConfig, selection: Selection, progress: Progress) -> Anno
         found = reader.read(annotation_path, genome.lengths, selection, partial(names.translate))
         digests = {"fasta": genome.content} | {key: contents.of_file(path) for key, path in others.items()}
         _require_shared_names(found, config, genome.lengths)
+        _require_genes(found, config)
         chosen = contigs.select(genome.lengths, {gene.chromosome for gene in found.genes}, config)
         without_labels = _excluded(config, chosen.lengths, names, progress)
     on_chromosome: dict[str, list[Gene]] = {}
@@ -155,6 +156,22 @@ def _require_shared_names(found: GeneFile, config: SourceConfig, lengths: dict[s
         )
 
 
+def _require_genes(found: GeneFile, config: SourceConfig) -> None:
+    """An annotation without genes is at fault itself, not the choice of sequences, none of which has a gene then."""
+    if found.genes:
+        return
+    if left_out := found.left_out.total():
+        reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in found.left_out.most_common())
+        problem = f"{config.annotation}: none of its {counted(left_out, 'gene')} is left ({reasons})"
+        raise InputError(problem, f"check that it is of the assembly of {config.fasta}", key="sources.annotation")
+    types = ", ".join(name for name, _ in found.types.most_common(6))
+    raise InputError(
+        f"{config.annotation}: no gene in it; {f'it has rows of {types}' if types else 'it has no rows'}",
+        "give GFF3 or GTF with genes and their CDS rows",
+        key="sources.annotation",
+    )
+
+
 def _require_coding(on_chromosome: dict[str, list[Gene]], config: SourceConfig) -> None:
     if not any(one.cds for genes in on_chromosome.values() for gene in genes for one in gene.transcripts):
         raise InputError(
@@ -165,7 +182,7 @@ def _require_coding(on_chromosome: dict[str, list[Gene]], config: SourceConfig) 
 
 
 def _report(found: GeneFile, config: SourceConfig, progress: Progress) -> None:
-    """Say how many rows are in no gene, and which sequences only the annotation has."""
+    """Say which rows are in no gene, which sequences only the annotation has, and how many genes are cut off."""
     if found.unused:
         reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in found.unused.most_common())
         rows = found.unused.total()
@@ -178,3 +195,5 @@ def _report(found: GeneFile, config: SourceConfig, progress: Progress) -> None:
             f"{counted(found.left_out['unknown_sequence'], 'gene')} ({contigs.list_names(found.unknown)}); "
             "sources.aliases can match them"
         )
+    if found.cut_off:
+        progress.warn(f"{config.genome}: {found.describe_cut_off()}")

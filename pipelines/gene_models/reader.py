@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from urllib.parse import unquote
 
+from pipelines.display import agreeing, counted
 from pipelines.errors import InputError
 from pipelines.gene_models import bed_models
 from pipelines.gene_models.gff_models import read_models
@@ -52,6 +53,15 @@ class GeneFile:
     def is_coding(self) -> bool:
         """Whether any gene has a coding sequence."""
         return any(transcript.cds for gene in self.genes for transcript in gene.transcripts)
+
+    def describe_cut_off(self) -> str:
+        """Say how many genes were cut off, and why a file has such genes."""
+        return (
+            f"{counted(self.cut_off, 'gene')} "
+            f"{agreeing(self.cut_off, 'reaches past the end of its', 'reach past the end of their')} sequence, and "
+            f"{agreeing(self.cut_off, 'is cut off there: it is', 'are cut off there: they are')} of another assembly, "
+            f"or {agreeing(self.cut_off, 'crosses', 'cross')} the origin of a circular sequence"
+        )
 
     @property
     def repeated(self) -> int:

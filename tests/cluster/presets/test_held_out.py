@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cluster.presets.held_out import choose, together
+from cluster.presets.held_out import HeldOut, choose, together
 from pipelines.genome.intervals import Intervals
 
 
@@ -87,3 +87,43 @@ def test_one_genome_of_many_sequences_makes_it_shares_for_all() -> None:
     whole = choose({"1": 100_000}, {"1": evenly(100, 100_000)})
     both = together({"draft": draft, "whole": whole})
     assert (both.by, both.validation, both.genes) == ("chromosome", [], {})
+
+
+def assert_each_split_has_a_gene_of_its_own(
+    chosen: HeldOut, lengths: dict[str, int], genes: dict[str, Intervals]
+) -> None:
+    counts = {"validation": 0, "test": 0}
+    for split in counts:
+        for part in getattr(chosen, split):
+            start, end = part.start or 0, part.end or lengths[part.name]
+            assert start < end
+            counts[split] += int(((genes[part.name][:, 0] >= start) & (genes[part.name][:, 1] <= end)).sum())
+    assert min(counts.values()) > 0
+    assert sum(counts.values()) + chosen.crossing < sum(map(len, genes.values()))
+
+
+@pytest.mark.parametrize("counts", [(3,), (4,), (6,), (1, 2), (2, 2), (1, 4), (1, 1, 1), (1, 1, 2, 1), (3, 1)])
+def test_few_genes_are_divided_so_that_each_split_has_some(counts: tuple[int, ...]) -> None:
+    lengths = {f"chr{number}": 10_000 for number in range(len(counts))}
+    genes = {name: evenly(count, 10_000) for name, count in zip(lengths, counts, strict=True)}
+    assert_each_split_has_a_gene_of_its_own(choose(lengths, genes), lengths, genes)
+
+
+@pytest.mark.parametrize("giant", [(0, 100_000), (500, 80_000), (20_000, 99_000), (50, 130_000)])
+def test_a_gene_over_most_of_a_sequence_does_not_keep_it_whole(giant: tuple[int, int]) -> None:
+    genes = {"1": np.concatenate([evenly(100, 100_000), np.array([giant])])}
+    chosen = choose({"1": 100_000}, genes)
+    assert chosen.crossing == 1
+    assert_each_split_has_a_gene_of_its_own(chosen, {"1": 100_000}, genes)
+    assert chosen.genes["test"] == pytest.approx(20, abs=2)
+    assert chosen.genes["validation"] == pytest.approx(10, abs=2)
+
+
+@pytest.mark.parametrize("counts", [(1,), (2,), (1, 1)])
+def test_genes_that_cannot_be_divided_into_three_are_held_out_nowhere(counts: tuple[int, ...]) -> None:
+    lengths = {f"chr{number}": 10_000 for number in range(len(counts))}
+    chosen = choose(lengths, {name: evenly(count, 10_000) for name, count in zip(lengths, counts, strict=True)})
+    assert (chosen.validation, chosen.test) == ([], [])
+    assert chosen.genes == {"train": sum(counts), "validation": 0, "test": 0}
+    whole = choose({"1": 100_000}, {"1": evenly(100, 100_000)})
+    assert together({"few": chosen, "whole": whole}).genes == {"train": 70 + sum(counts), "validation": 10, "test": 20}

@@ -55,6 +55,26 @@ def test_experiments_of_genes_and_other_intervals_pass_a_dry_run(
     assert run_here("build", path, "--dry-run").returncode == 0
 
 
+@pytest.mark.parametrize(("kept", "passes"), [(2, False), (3, True)])
+def test_of_few_genes_each_split_has_one_or_the_annotation_is_refused(tmp_path: Path, kept: int, passes: bool) -> None:
+    genes = make_gene_genome(tmp_path / "genes", bases=30_000)
+    rows = [row for row in genes.annotation.read_text().splitlines() if row.startswith("chr1\t")]
+    first = [number for number, row in enumerate(rows) if row.split("\t")[2] == "gene"]
+    few = tmp_path / "few.gff3"
+    few.write_text("\n".join(rows[: first[kept]]) + "\n")
+    done = run_here("init", tmp_path / "mine", "--fasta", genes.fasta, "--annotation", few)
+    if not passes:
+        assert one_line(done, 1) == (
+            f"raygene: error: {few}: too few genes for train, validation and test, or they overlap one another: give "
+            "an annotation with three genes or more that do not overlap, or more genomes"
+        )
+        assert not (tmp_path / "mine").exists()
+        return
+    assert done.returncode == 0, done.stderr
+    dry = run_here("build", tmp_path / "mine" / "experiment.yaml", "--dry-run")
+    assert dry.returncode == 0, dry.stderr
+
+
 def test_labelled_sequences_without_test_pass_a_dry_run(tmp_path: Path) -> None:
     flags = [word for split in ("train", "validation") for word in (f"--{split}", tmp_path / f"{split}.csv")]
     for path in flags[1::2]:

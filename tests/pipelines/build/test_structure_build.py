@@ -213,6 +213,37 @@ def test_an_annotation_without_coding_sequences_is_refused(genes: GeneGenome, tm
         structure_build.prepare(structure_config(genes, sources=[source]), Silent())
 
 
+@pytest.mark.parametrize(
+    ("rows", "problem"),
+    [
+        ([], "no gene in it; it has no rows"),
+        (["chr1\tx\tregion\t1\t9\t.\t+\t.\tID=r"], "no gene in it; it has rows of region"),
+        (["chr1\tx\tgene\t99001\t99900\t.\t+\t.\tID=g"], r"none of its 1 gene is left \(1 past the end\)"),
+    ],
+)
+def test_an_annotation_without_genes_is_named_as_what_is_wrong(
+    genes: GeneGenome, tmp_path: Path, rows: list[str], problem: str
+) -> None:
+    annotation = tmp_path / "none.gff3"
+    annotation.write_text("\n".join(["##gff-version 3", *rows]) + "\n")
+    with pytest.raises(InputError, match=f"none.gff3: {problem}") as caught:
+        structure_build.prepare(
+            structure_config(genes, sources=[genes.source() | {"annotation": str(annotation)}]), Silent()
+        )
+    assert caught.value.key == "sources.annotation"
+
+
+def test_genes_that_are_cut_off_at_the_end_of_their_sequence_are_reported(genes: GeneGenome, tmp_path: Path) -> None:
+    annotation = tmp_path / "long.gff3"
+    length = max(gene.end for gene in genes.genes if gene.chromosome == "chr1") + 1_000_000
+    rows = genes.annotation.read_text().rstrip("\n")
+    annotation.write_text(f"{rows}\nchr1\tx\tgene\t9\t{length}\t.\t+\t.\tID=long;biotype=protein_coding\n")
+    progress = Silent()
+    source = genes.source() | {"annotation": str(annotation)}
+    structure_build.prepare(structure_config(genes, sources=[source]), progress)
+    assert "toy: 1 gene reaches past the end of its sequence, and is cut off there" in "\n".join(progress.warnings)
+
+
 def test_an_unknown_genetic_code_is_refused(genes: GeneGenome) -> None:
     source = genes.source() | {"genetic_code": 7}
     with pytest.raises(UsageError, match=r"sources\.0\.genetic_code: genetic code 7: not a table of NCBI") as caught:

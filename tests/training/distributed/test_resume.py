@@ -10,7 +10,7 @@ import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import RaygeneError, TrainingError
-from tests.training.engine.test_loop import Threads
+from tests.training.engine.fitting import Threads
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.distributed.resume import resume

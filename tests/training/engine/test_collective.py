@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from tests.training.engine.test_loop import Threads
+from tests.training.engine.fitting import Threads
 from training.engine.collective import Alone, Collective, sum_gradients
 
 

@@ -14,7 +14,7 @@ import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
 from tests.training.conftest import write_dataset
-from tests.training.engine.test_loop import CPU, Threads, losses
+from tests.training.engine.fitting import CPU, Threads, losses
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.engine import loop

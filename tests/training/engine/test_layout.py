@@ -12,7 +12,7 @@ import torch
 import torch.distributed as dist
 
 from pipelines.dataset.token_dataset import TokenDataset
-from tests.training.engine.test_loop import Threads
+from tests.training.engine.fitting import Threads
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.data.loading import collate_rows

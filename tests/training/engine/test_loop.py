@@ -3,8 +3,6 @@ from __future__ import annotations
 import copy
 import itertools
 import re
-import threading
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -14,96 +12,10 @@ import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import TrainingError
-from training import models
-from training.config import ModelConfig, TrainingConfig
-from training.engine import epoch_metrics, loop
+from tests.training.engine.fitting import CPU, Watcher, fit, fit_together, losses, start
+from training.config import TrainingConfig
+from training.engine import loop
 from training.engine.collective import Alone
-from training.engine.observer import Observer, StepFigures
-
-CPU = torch.device("cpu")
-SMALL = {"embedding": 8, "hidden": 8, "stem": 8}
-
-
-class Threads:
-    """A group of workers that are threads of this process."""
-
-    def __init__(self, rank: int, workers: int, board: list[Any], barrier: threading.Barrier) -> None:
-        self.rank, self.workers, self._board, self._barrier = rank, workers, board, barrier
-
-    def sum_(self, tensor: torch.Tensor) -> None:
-        self._board[self.rank] = tensor.clone()
-        self._barrier.wait(timeout=60)
-        tensor.copy_(torch.stack(self._board).sum(0))
-        self._barrier.wait(timeout=60)
-
-
-def start(train: TokenDataset, config: TrainingConfig, dropout: float = 0.0) -> loop.State:
-    torch.manual_seed(0)
-    return loop.start(models.make(ModelConfig(dropout=dropout, **SMALL), train.tokenizer.vocabulary_size), config)
-
-
-def fit(
-    train: TokenDataset,
-    validation: TokenDataset,
-    config: TrainingConfig,
-    dropout: float = 0.0,
-    document: dict[str, Any] | None = None,
-    on_checkpoint: Any = lambda state: None,
-) -> tuple[list[loop.Record], loop.State, list[dict[str, Any]]]:
-    state = start(train, config, dropout)
-    if document:
-        state.restore(document)
-    records: list[loop.Record] = []
-    documents: list[dict[str, Any]] = []
-
-    class Keeper(Observer):
-        def checkpoint_due(self, state: loop.State) -> bool:
-            return bool(config.checkpoint_steps) and state.step % config.checkpoint_steps == 0
-
-        def checkpoint(self, state: loop.State) -> None:
-            on_checkpoint(state)
-
-        def epoch_ended(self, record: loop.Record, state: loop.State) -> None:
-            records.append(record)
-            documents.append(copy.deepcopy(state.document()))
-
-    assert loop.fit(state, train, validation, config, Alone(), CPU, Keeper())
-    return records, state, documents
-
-
-def fit_together(
-    train: TokenDataset,
-    validation: TokenDataset,
-    config: TrainingConfig,
-    workers: int,
-    document: dict[str, Any] | None = None,
-    observers: Sequence[Observer] | None = None,
-    finish: bool = True,
-) -> list[loop.State]:
-    """The state that each of several workers ends in."""
-    board: list[Any] = [None] * workers
-    barrier = threading.Barrier(workers)
-    watching = observers or [Observer()] * workers
-    finished = [not finish] * workers
-    states = [start(train, config) for _ in range(workers)]
-    for state in states if document else []:
-        state.restore(copy.deepcopy(document))
-
-    def work(rank: int) -> None:
-        group = Threads(rank, workers, board, barrier)
-        finished[rank] = loop.fit(states[rank], train, validation, config, group, CPU, watching[rank])
-
-    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(workers)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=120)
-    assert finished == [finish] * workers
-    return states
-
-
-def losses(records: list[loop.Record]) -> np.ndarray:
-    return np.array([[record["loss"], record["validation_loss"]] for record in records])
 
 
 class Uninterrupted(NamedTuple):
@@ -309,39 +221,6 @@ def test_frozen_token_vectors_stay_until_they_are_thawed(
     assert [not torch.equal(weight, following) for weight, following in itertools.pairwise(weights)] == moves
 
 
-class Watcher(Observer):
-    """Records the figures of every step and the positions of checkpoints; asks to stop from step `stop_at` on.
-
-    Args:
-        stop_at: number of the step, counted over all epochs from 1; None: never.
-        checkpoint_steps: a checkpoint is due after so many steps of an epoch; 0: never.
-    """
-
-    def __init__(self, stop_at: int | None = None, checkpoint_steps: int = 0) -> None:
-        self.figures: list[StepFigures] = []
-        self.saved: list[tuple[int, int]] = []
-        self._stop_at, self._checkpoint_steps, self._calls = stop_at, checkpoint_steps, 0
-
-    def step_ended(self, state: loop.State, figures: StepFigures) -> None:
-        self.figures.append(figures)
-
-    def checkpoint_due(self, state: loop.State) -> bool:
-        return bool(self._checkpoint_steps) and state.step % self._checkpoint_steps == 0
-
-    def checkpoint(self, state: loop.State) -> None:
-        self.saved.append((state.epoch, state.step))
-
-    def should_stop(self) -> bool:
-        self._calls += 1
-        return self._stop_at is not None and self._calls >= self._stop_at
-
-
-@pytest.fixture
-def late(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Make the loop read the figures of a step eight steps late, as it does on a GPU."""
-    monkeypatch.setattr(epoch_metrics, "lag_of", lambda device: 8)
-
-
 def step_losses(train: TokenDataset, validation: TokenDataset, config: TrainingConfig, workers: int) -> np.ndarray:
     watchers = [Watcher() for _ in range(workers)]
     fit_together(train, validation, config, workers, observers=watchers)
@@ -373,25 +252,6 @@ def test_one_worker_that_wants_to_stop_stops_all_after_the_same_step_and_nothing
         torch.testing.assert_close(resumed.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
 
 
-def test_a_gradient_that_is_not_a_number_ends_training_before_it_is_saved(
-    train_split: TokenDataset, validation_split: TokenDataset
-) -> None:
-    config = TrainingConfig(epochs=1, global_batch_size=16, checkpoint_steps=1)
-    state, saved_steps = start(train_split, config), []
-    state.model.head.bias.register_hook(lambda gradient: gradient * float("nan") if state.step == 4 else gradient)
-
-    class Keeper(Watcher):
-        def checkpoint_due(self, state: loop.State) -> bool:
-            return True
-
-        def checkpoint(self, state: loop.State) -> None:
-            saved_steps.append(state.step)
-
-    with pytest.raises(TrainingError, match="epoch 1, step 5: the gradient is no longer a number"):
-        loop.fit(state, train_split, validation_split, config, Alone(), CPU, Keeper())
-    assert saved_steps == [1, 2, 3, 4]
-
-
 def test_steps_report_their_tokens_padding_and_rate(train_split: TokenDataset, validation_split: TokenDataset) -> None:
     watcher = Watcher()
     config = TrainingConfig(epochs=1, global_batch_size=16)
@@ -414,90 +274,3 @@ def test_the_loop_of_the_docs_trains_without_ray(
     monkeypatch.chdir(tmp_path)
     exec(compile(block, "docs/train.md", "exec"), {})
     assert 0.5 < float(capsys.readouterr().out) <= 1
-
-
-@pytest.mark.usefixtures("late")
-@pytest.mark.parametrize(
-    ("last", "stopped"),
-    [
-        (3, (0, 11)),
-        pytest.param(11, (0, 19), marks=pytest.mark.full),
-        (24, (1, 12)),
-        pytest.param(25, (1, 13), marks=pytest.mark.full),
-        (38, (1, 20)),
-    ],
-)
-def test_with_late_figures_all_workers_stop_after_the_same_step_though_one_saves_checkpoints(
-    few: tuple[TokenDataset, TokenDataset], last: int, stopped: tuple[int, int]
-) -> None:
-    config = TrainingConfig(epochs=2, global_batch_size=2)
-    watchers = [Watcher(checkpoint_steps=2), Watcher(last), Watcher()]
-    states = fit_together(*few, config, 3, observers=watchers, finish=False)
-    assert {(state.epoch, state.step) for state in states} == {stopped}
-    assert len({len(watcher.figures) for watcher in watchers}) == 1
-
-
-@pytest.mark.usefixtures("late")
-@pytest.mark.parametrize("step", [3, 9, pytest.param(15, marks=pytest.mark.full)])
-def test_with_late_figures_a_loss_that_is_not_a_number_is_never_saved_and_no_worker_is_left_waiting(
-    few: tuple[TokenDataset, TokenDataset], step: int
-) -> None:
-    config = TrainingConfig(epochs=1, global_batch_size=2)
-    watchers = [Watcher(checkpoint_steps=2), Watcher()]
-    errors: list[TrainingError] = []
-
-    class Spoiling(Watcher):
-        def should_stop(self) -> bool:
-            super().should_stop()
-            if self._calls == step:
-                states[1].model.head.bias.data.fill_(float("nan"))
-            return False
-
-    watchers[1] = Spoiling()
-    board: list[Any] = [None] * 2
-    barrier = threading.Barrier(2)
-    states = [start(few[0], config) for _ in range(2)]
-
-    def work(rank: int) -> None:
-        try:
-            loop.fit(
-                states[rank],
-                *few,
-                config,
-                Threads(rank, 2, board, barrier),
-                CPU,
-                watchers[rank],
-            )
-        except TrainingError as error:
-            errors.append(error)
-
-    threads = [threading.Thread(target=work, args=(rank,)) for rank in range(2)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(timeout=120)
-    assert len(errors) == 2
-    assert all(f"epoch 1, step {step}: " in str(error) for error in errors)
-    assert [position for position in watchers[0].saved if position[1] >= step] == []
-
-
-@pytest.mark.usefixtures("late")
-def test_late_figures_give_the_same_records(train_split: TokenDataset, validation_split: TokenDataset) -> None:
-    config = TrainingConfig(epochs=2, global_batch_size=16)
-    watcher, state = Watcher(checkpoint_steps=3), start(train_split, config)
-    loop.fit(state, train_split, validation_split, config, Alone(), CPU, watcher)
-    assert [(figures.epoch, figures.step) for figures in watcher.figures] == [
-        (e, s) for e in (1, 2) for s in range(1, 11)
-    ]
-    assert sum(figures.loss for figures in watcher.figures[:10]) / 10 == pytest.approx(state.records[0]["loss"])
-
-
-def test_fp16_may_skip_steps_but_not_for_ever(
-    train_split: TokenDataset, validation_split: TokenDataset, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(epoch_metrics, "MAX_SKIPPED", 4)
-    config = TrainingConfig(epochs=1, global_batch_size=8, precision="fp16")
-    state = start(train_split, config)
-    state.model.head.bias.register_hook(lambda gradient: gradient * float("nan"))
-    with pytest.raises(TrainingError, match="step 5: the gradient is no longer a number"):
-        loop.fit(state, train_split, validation_split, config, Alone(), CPU)

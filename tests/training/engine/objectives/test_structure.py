@@ -15,7 +15,7 @@ from pipelines.errors import TrainingError
 from pipelines.structure import states
 from pipelines.structure.states import MASKED, STATES
 from tests.pipelines.build.gene_genomes import make_gene_genome, structure_config, write_dataset
-from tests.training.engine.test_loop import Threads, losses
+from tests.training.engine.fitting import Threads, losses
 from tests.training.gene_windows import MODEL, training_of, write_gene_windows
 from training import networks
 from training.config import TrainingConfig

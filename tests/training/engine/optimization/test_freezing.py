@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from pipelines.dataset.token_dataset import TokenDataset
-from tests.training.engine.test_loop import fit as fit_alone
-from tests.training.engine.test_loop import fit_together, losses
+from tests.training.engine.fitting import fit as fit_alone
+from tests.training.engine.fitting import fit_together, losses
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.engine import loop

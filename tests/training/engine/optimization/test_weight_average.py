@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pipelines.dataset.token_dataset import TokenDataset
-from tests.training.engine.test_loop import fit, fit_together, losses
+from tests.training.engine.fitting import fit, fit_together, losses
 from training import models
 from training.config import ModelConfig, TrainingConfig
 from training.engine.optimization.weight_average import WeightAverage

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import multiprocessing
 import os
-import re
 import resource
 import shutil
 import signal
@@ -10,78 +9,18 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pipelines import fingerprint, schema, storage
+from pipelines import fingerprint, storage
 from pipelines.dataset import columns, row_groups, split_cache
 from pipelines.dataset.parts import Part
-from pipelines.errors import DatasetError, ResourceError, UsageError
+from pipelines.errors import DatasetError, ResourceError
+from tests.pipelines.dataset.split_files import files, part, same
 
 SPAWN = multiprocessing.get_context("spawn")
-
-
-class Usage(NamedTuple):
-    """What `shutil.disk_usage` returns."""
-
-    total: int
-    used: int
-    free: int
-
-
-def part(path: Path, rows: int = 12, seed: int = 0, longest: int = 50) -> Part:
-    """A file of random rows in row groups of five."""
-    generator = np.random.default_rng(seed)
-    counts = generator.integers(1, longest, rows)
-    values = {
-        "interval_id": np.arange(rows),
-        "genome": ["toy"] * rows,
-        "chromosome": ["chr1"] * rows,
-        "start": np.arange(rows),
-        "end": np.arange(rows) + 1,
-        "strand": ["+"] * rows,
-        "source": ["gene"] * rows,
-        "label": generator.integers(0, 2, rows),
-        "tokens": [generator.integers(3, 67, count) for count in counts],
-        "token_count": counts,
-        "gene_id": [f"gene{number}" for number in range(rows)],
-        **{name: np.zeros(rows, np.float32) for name in ("gc", "unknown_share", "soft_masked_share")},
-    }
-    table = pa.table({name: pa.array(values.get(name, [None] * rows), kind) for name, kind in fields()})
-    path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(table, path, row_group_size=5)
-    return Part(path, fingerprint.of_file(path))
-
-
-def fields() -> list[tuple[str, pa.DataType]]:
-    return [(field.name, field.type) for field in schema.rows(pa.uint16())]
-
-
-def same(split: columns.Columns, other: columns.Columns) -> bool:
-    arrays = ((split.tokens, other.tokens), (split.offsets, other.offsets), (split.labels, other.labels))
-    return all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in arrays) and split.table.equals(other.table)
-
-
-@pytest.fixture
-def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty cache for one test."""
-    monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "cache"))
-    return tmp_path / "cache" / "datasets"
-
-
-@pytest.fixture
-def parts(tmp_path: Path) -> list[Part]:
-    return [part(tmp_path / "data" / f"part-{number}.parquet", seed=number) for number in range(3)]
-
-
-def files(cache: Path) -> list[Path]:
-    return sorted(path for path in cache.rglob("*") if path.is_file())
 
 
 def test_a_cached_split_has_the_rows_of_its_files(cache: Path, parts: list[Part]) -> None:
@@ -329,177 +268,7 @@ def test_a_cache_that_cannot_be_written_is_an_error(parts: list[Part], monkeypat
         split_cache.open_columns("d", parts, "train")
 
 
-@pytest.fixture
-def three(cache: Path, parts: list[Part]) -> int:
-    """Three datasets in the cache, of which b was opened least recently, then c, then a; the bytes a fourth needs."""
-    for number, name in enumerate("abc"):
-        split_cache.open_columns(name, parts, "train")
-        os.utime(next(cache.glob(f"{name}/train-*")), (number, number))
-    split = split_cache.open_columns("a", parts, "train")
-    return len(split.labels) * split_cache._BYTES_PER_ROW + split.tokens.nbytes
-
-
-def names(cache: Path) -> str:
-    return "".join(sorted(path.name for path in cache.iterdir()))
-
-
-def size_of(cache: Path, datasets: str) -> int:
-    return sum(path.stat().st_size for name in datasets for path in files(cache / name))
-
-
-@pytest.mark.parametrize(
-    ("stay", "spare", "expected"),
-    [("abc", 0, "abcd"), ("abc", -1, "acd"), ("ac", 0, "acd"), ("ac", -1, "ad"), ("", 0, "d")],
-)
-def test_least_recently_used_datasets_are_dropped_until_the_new_one_fits_within_the_limit(
-    cache: Path,
-    parts: list[Part],
-    three: int,
-    monkeypatch: pytest.MonkeyPatch,
-    stay: str,
-    spare: int,
-    expected: str,
-) -> None:
-    limit = size_of(cache, stay) + three + spare
-    monkeypatch.setenv("RAYGENE_CACHE_GIB", str(limit / 2**30))
-    split_cache.open_columns("d", parts, "train")
-    assert names(cache) == expected
-
-
-@pytest.mark.parametrize(("spare", "expected"), [(0, "abcd"), (-1, "d")])
-def test_datasets_are_dropped_until_the_new_one_fits_on_the_disk(
-    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch, spare: int, expected: str
-) -> None:
-    # A disk whose free space does not grow: everything has to go.
-    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(0, 0, three + spare))
-    split_cache.open_columns("d", parts, "train")
-    assert names(cache) == expected
-
-
-def limit_to(size: float, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("RAYGENE_CACHE_GIB", str(size / 2**30))
-
-
-@pytest.mark.parametrize("limit", [0, -1])
-def test_a_split_larger_than_the_limit_is_refused_and_nothing_is_removed_for_it(
-    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch, limit: int
-) -> None:
-    monkeypatch.setenv("RAYGENE_CACHE_GIB", "0" if limit == 0 else str((three - 1) / 2**30))
-    with pytest.raises(UsageError) as refused:
-        split_cache.open_columns("d", parts, "train")
-    assert re.search(
-        r": split train takes 1e-05 GiB of this machine's cache, whose limit is \S+ GiB: "
-        "set RAYGENE_CACHE_GIB to 1 or more$",
-        str(refused.value),
-    )
-    assert (refused.value.code, refused.value.key) == ("cache_limit", "RAYGENE_CACHE_GIB")
-    assert {path.parts[-3] for path in files(cache)} == {"a", "b", "c"}
-
-
-def map_until_told(parts: list[Part], is_mapped: object, may_end: object) -> None:
-    split = split_cache.open_columns("a", parts, "train")
-    is_mapped.set()  # type: ignore[attr-defined]
-    may_end.wait(60)  # type: ignore[attr-defined]
-    assert len(split.labels)
-
-
-def test_what_another_process_uses_stays_until_it_ends(
-    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The least recently used entry is in use, so that the next one is removed instead of it."""
-    is_mapped, may_end = SPAWN.Event(), SPAWN.Event()
-    user = SPAWN.Process(target=map_until_told, args=(parts, is_mapped, may_end))
-    user.start()
-    assert is_mapped.wait(60)
-    os.utime(next(cache.glob("a/train-*")), (0, 0))
-    os.utime(next(cache.glob("b/train-*")), (1, 1))
-    limit_to(size_of(cache, "ac") + three, monkeypatch)
-    split_cache.open_columns("d", parts, "train")
-    assert names(cache) == "acd"
-    limit_to(size_of(cache, "a") + three - 1, monkeypatch)
-    with pytest.raises(UsageError, match=r"GiB are in use: .* or wait for the processes that use it"):
-        split_cache.open_columns("e", parts, "train")
-    may_end.set()
-    user.join(60)
-    split_cache.open_columns("e", parts, "train")
-    assert names(cache) == "e"
-
-
-def test_a_slice_of_a_split_keeps_its_entry_and_the_last_one_frees_it(
-    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    limit_to(three, monkeypatch)
-    part_of_tokens = split_cache.open_columns("a", parts, "train").tokens[3:9]
-    with pytest.raises(UsageError, match="in use"):
-        split_cache.open_columns("d", parts, "train")
-    del part_of_tokens
-    split_cache.open_columns("d", parts, "train")
-    assert names(cache) == "d"
-
-
 def test_mapped_columns_outlive_their_entry(cache: Path, parts: list[Part]) -> None:
     mapped, expected = split_cache.open_columns("a", parts, "train"), columns.read_columns(parts, "train")
     shutil.rmtree(cache / "a")
     assert same(mapped, expected)
-
-
-def test_leftovers_of_killed_processes_in_other_datasets_are_removed(cache: Path, parts: list[Part]) -> None:
-    split_cache.open_columns("a", parts, "train")
-    entry = next(cache.glob("a/train-*"))
-    for name in ("building-", "replaced", "dropped"):
-        (cache / "a" / f".{entry.name}.{name}").mkdir()
-    (cache / "a" / f".{entry.name}.lock").touch()
-    (cache / "gone").mkdir()
-    (cache / "gone" / f".{entry.name}.lock").touch()
-    split_cache.open_columns("b", parts, "train")
-    assert [path.name for path in (cache / "a").iterdir()] == [entry.name]
-    assert sorted(path.name for path in cache.iterdir()) == ["a", "b"]
-
-
-def test_an_entry_that_another_process_is_writing_is_not_dropped(
-    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    entry = next(cache.glob("b/train-*"))
-    staging = storage.staging_directory(entry, "")
-    limit_to(size_of(cache, "a") + three, monkeypatch)
-    with storage.only_writer(entry):
-        staging.mkdir()
-        (staging / "reserved").touch()
-        os.truncate(staging / "reserved", 1)
-        # Room has to be made for what it will need, too.
-        with pytest.raises(UsageError, match="in use"):
-            split_cache.open_columns("d", parts, "train")
-        assert files(staging)
-        assert entry.exists()
-    split_cache.open_columns("d", parts, "train")
-    assert names(cache) == "bd"
-    assert not files(staging)
-
-
-def test_directories_that_are_no_entries_are_left_alone(
-    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("train-notes", ".hidden-one", f"train-{'0' * 16}.old"):
-        (cache / "user" / name).mkdir(parents=True)
-    limit_to(20_000, monkeypatch)
-    split_cache.open_columns("a", parts, "train")
-    assert len(list((cache / "user").iterdir())) == 3
-
-
-def test_writers_that_drop_each_others_datasets_all_get_theirs(
-    cache: Path, parts: list[Part], three: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    expected = columns.read_columns(parts, "train")
-    limit_to(5 * three, monkeypatch)
-    with ThreadPoolExecutor(2) as pool:
-        names = (f"d{number % 9}" for number in range(36))
-        results = list(pool.map(lambda name: same(split_cache.open_columns(name, parts, "train"), expected), names))
-    assert all(results)
-
-
-def test_a_limit_that_is_not_a_number_is_an_error(
-    cache: Path, parts: list[Part], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("RAYGENE_CACHE_GIB", "much")
-    with pytest.raises(UsageError, match="RAYGENE_CACHE_GIB=much: not a number"):
-        split_cache.open_columns("d", parts, "train")

@@ -14,84 +14,7 @@ from pathlib import Path
 import pytest
 
 from cluster.process import signals
-
-ROOT = Path(__file__).parents[3]
-NUMBERS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
-SAYS = {
-    signal.SIGINT: "raygene: interrupted",
-    signal.SIGTERM: "raygene: interrupted by SIGTERM",
-    signal.SIGHUP: "raygene: interrupted by SIGHUP",
-}
-
-PROGRAM = """
-import sys
-from pathlib import Path
-import cluster.cli
-
-PLACE = Path(sys.argv[1])
-
-def step(name):
-    PLACE.write_text(name)
-
-{program}
-experiment = PLACE.with_name("experiment.yaml")
-experiment.write_text("training: {{epochs: 1}}")
-sys.argv = ["raygene", "build", str(experiment), "--output", str(PLACE.with_name("data"))]
-sys.exit(cluster.cli.main())
-"""
-"""A command whose verb is replaced: it tells where it is in a file."""
-VERB = """
-import cluster.verbs.build as verb
-def run(context):
-{body}
-verb.run = run
-"""
-
-
-def start(
-    tmp_path: Path, program: str, *, ignored: signal.Signals | None = None, stderr: int = subprocess.PIPE
-) -> subprocess.Popen[str]:
-    """Start a command, and wait until it has come to its first step."""
-    script, place = tmp_path / "command.py", tmp_path / "step"
-    script.write_text(PROGRAM.format(program=program))
-
-    def set_handlers() -> None:
-        for number in NUMBERS:
-            signal.signal(number, signal.SIG_IGN if number == ignored else signal.SIG_DFL)
-
-    process = subprocess.Popen(
-        [sys.executable, str(script), str(place)],
-        env={**os.environ, "PYTHONPATH": str(ROOT), "COLUMNS": "200"},
-        stdout=subprocess.PIPE,
-        stderr=stderr,
-        text=True,
-        preexec_fn=set_handlers,
-    )
-    wait_for(place)
-    return process
-
-
-def wait_for(path: Path) -> str:
-    deadline = time.monotonic() + 60
-    while not path.exists() or not path.read_text():
-        assert time.monotonic() < deadline
-        time.sleep(0.01)
-    return path.read_text()
-
-
-def verb(body: str) -> str:
-    return VERB.format(body="".join(f"    {line}\n" for line in body.strip().splitlines()))
-
-
-def one_line(process: subprocess.Popen[str], number: signal.Signals) -> str:
-    _, errors = process.communicate(timeout=60)
-    # Where the end takes longer, as on a busy machine, another line says first that the signal was heard.
-    *answer, line = errors.splitlines()
-    assert answer in ([], [f"raygene: {signals.ANSWER}"])
-    assert process.returncode == 128 + number
-    assert line.startswith(SAYS[number])
-    return line
-
+from tests.cluster.process.signalled_command import NUMBERS, ROOT, SAYS, one_line, start, verb, wait_for
 
 LOADING = """
 import cluster.options.former_commands
@@ -291,83 +214,6 @@ time.sleep(60)
     one_line(process, signal.SIGTERM)
 
 
-STARTING = """
-import os, sys, time
-from cluster.process import signals
-with signals.standard_error_kept():
-    os.write(2, b"of others\\n")
-    print("ours", file=sys.stderr)
-    {during}
-os.write(2, b"later\\n")
-print("ours too", file=sys.stderr)
-return 0
-"""
-
-
-def test_only_we_write_to_standard_error_while_ray_starts(tmp_path: Path) -> None:
-    process = start(tmp_path, 'step("began")\n' + verb(STARTING.format(during="pass")))
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert errors.splitlines() == ["ours", "later", "ours too"]
-
-
-FILTERED = """
-import os, re, sys
-from cluster.process import signals
-with signals.standard_error_filtered(re.compile("harmless")):
-    os.write(2, b"a harmless line\\nof others\\n")
-    print("ours", file=sys.stderr)
-    {during}
-print("ours too", file=sys.stderr)
-return 0
-"""
-
-
-def test_only_harmless_lines_of_others_are_left_out(tmp_path: Path) -> None:
-    process = start(tmp_path, 'step("began")\n' + verb(FILTERED.format(during="pass")))
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 0
-    assert errors.splitlines() == ["ours", "of others", "ours too"]
-
-
-def test_a_signal_while_lines_are_held_back_is_shown(tmp_path: Path) -> None:
-    process = start(tmp_path, verb(FILTERED.format(during='step("working"); import time; time.sleep(60)')))
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM
-    assert "harmless" not in errors
-    assert errors.splitlines()[-1].startswith(SAYS[signal.SIGTERM])
-
-
-def test_a_signal_while_only_we_write_is_shown(tmp_path: Path) -> None:
-    process = start(tmp_path, verb(STARTING.format(during='step("working"); time.sleep(60)')))
-    process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
-    assert process.returncode == 128 + signal.SIGTERM
-    ours, *_, line = errors.splitlines()
-    assert ours == "ours"
-    assert line.startswith(SAYS[signal.SIGTERM])
-
-
-def test_what_others_write_after_a_signal_is_not_shown(tmp_path: Path) -> None:
-    noisy = """
-import os, threading, time
-def fail():
-    time.sleep(0.5)
-    os.write(2, b"E0000 core_worker.cc: lost connection\\n")
-    raise RuntimeError("lost connection")
-threading.Thread(target=fail).start()
-step("working")
-try:
-    time.sleep(60)
-finally:
-    time.sleep(1)
-"""
-    process = start(tmp_path, verb(noisy))
-    process.send_signal(signal.SIGINT)
-    one_line(process, signal.SIGINT)
-
-
 BAR = """
 import time
 with context.terminal.stage("moving", 10, unit="steps") as stage:
@@ -440,10 +286,3 @@ def test_an_ignored_signal_stays_ignored_as_nohup_and_background_jobs_ask(
     process.send_signal(number)
     assert process.communicate(timeout=60)[1] == ""
     assert process.returncode == 0
-
-
-def test_a_closed_standard_error_costs_the_line_and_not_the_status(tmp_path: Path) -> None:
-    process = start(tmp_path, verb("import os, time\nos.close(2)\nstep('working')\ntime.sleep(60)"))
-    process.send_signal(signal.SIGHUP)
-    process.wait(timeout=60)
-    assert process.returncode == 129

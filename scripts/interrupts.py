@@ -36,7 +36,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from kill_matrix import Process, descendants, marked, processes
+from kills.process_tree import Process, descendants, marked, processes
 
 ROOT = Path(__file__).parents[1]
 YEAST = ROOT / "examples" / "yeast"

@@ -13,36 +13,28 @@ take about 40 minutes on two quiet cores.
 from __future__ import annotations
 
 import argparse
-import itertools
 import json
-import math
 import os
 import random
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import time
-import uuid
 from collections import Counter
-from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import yaml
+from kills.undisturbed_runs import Reference
+from kills.verb_runs import GONE_S, PHASES, RUN_S, VERBS, WORKING, Inputs, Run
 
-ROOT = Path(__file__).parents[1]
-YEAST = ROOT / "examples" / "yeast"
-BEFORE, STARTING, WORKING, ENDING = PHASES = ("before Ray", "Ray starts", "work", "Ray ends")
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL", "Ctrl-C", "Ctrl-C twice", "SIGKILL of all")
 FAULTS = ("worker", "raylet", "gcs_server")
 STATUSES = {"SIGINT": 130, "Ctrl-C": 130, "Ctrl-C twice": 130, "SIGTERM": 143, "SIGHUP": 129}
 STATUSES |= {"SIGKILL": -9, "SIGKILL of all": -9}
 KILLS_PER_CHAIN = 5
-GONE_S, END_S, RUN_S = 30, 90, 900
+END_S = 90
 FINISHING_S = 5
 """A verb that ends well so soon after a signal had finished its work before."""
 PYTHON_STARTS_S = 0.25
@@ -54,167 +46,6 @@ FOREIGN = re.compile(
 )
 HARMLESS = re.compile(r"core_worker\.cc.*max_restarts > 0")
 """Ray's core writes it of actors that may start again, and no switch of Ray leaves it out."""
-CHANGING_NAMES = re.compile(r"\d{8}T\d{6}Z|(?<=-)[0-9a-f]{16}(?=\.pt)|(?<=tfevents\.).*")
-MEASURED = {"seconds", "peak_memory_bytes", "memory_measured", "tokens_per_second", "wait_share", "calls", "ended"}
-"""Figures of the machine, which two undisturbed runs may share by chance, and the order in which trials ended."""
-LOGS = {"steps.jsonl"}
-"""An interrupted run has a row more, of its last step, and the next row is the mean of fewer steps."""
-EXPERIMENT: dict[str, Any] = {
-    "sources": [{"genome": "R64", "feature_types": ["gene"]}],
-    "negatives": {"kinds": ["shuffle", "antisense", "partial"]},
-    "crop": {"length": 256},
-    "tokenizer": {"k": 3, "stride": 1},
-    "split": {"validation": ["III"], "test": ["VIII"]},
-    "embedding": {"epochs": 2},
-    "model": {"embedding": 16, "stem_stride": 3, "hidden": 16, "dropout": 0.0},
-    "training": {"epochs": 4, "global_batch_size": 16, "workers": 2, "checkpoint_steps": 10, "device": "cpu"},
-    "tuning": {"space": {"model.hidden": [8, 12, 16]}, "search": "grid", "scheduler": "none", "device_memory": "4GiB"},
-    "cluster": {"cpus": 2, "engine": "ray"},
-}
-
-
-@dataclass(frozen=True)
-class Process:
-    """A process, known by its start as well, since numbers are used again."""
-
-    pid: int
-    started: str
-    name: str = field(compare=False)
-
-    def is_alive(self) -> bool:
-        with suppress(OSError):
-            fields = Path(f"/proc/{self.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            return fields[0] not in "ZX" and fields[19] == self.started
-        return False
-
-    def describe(self) -> str:
-        """Its name, state and command line, for the record."""
-        with suppress(OSError):
-            state = Path(f"/proc/{self.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
-            command = Path(f"/proc/{self.pid}/cmdline").read_text(errors="replace").replace("\0", " ").strip()
-            return f"{self.name} ({state}: {command.replace(str(ROOT), '.')[-120:]})"
-        return self.name
-
-    def is_working(self) -> bool:
-        """Whether it is a worker of Ray that does something; Ray's agents have such titles too."""
-        title = ""
-        with suppress(OSError):
-            title = Path(f"/proc/{self.pid}/cmdline").read_text(errors="replace").split("\0")[0]
-        return title.startswith("ray::") and "IDLE" not in title and "Agent" not in title
-
-
-def processes() -> dict[Process, int]:
-    """Every living process, and its parent."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            text = (folder / "stat").read_text(errors="replace")
-            fields = text.rpartition(")")[2].split()
-            if fields[0] not in "ZX":
-                name = text.partition("(")[2].rpartition(")")[0]
-                found[Process(int(folder.name), fields[19], name)] = int(fields[1])
-    return found
-
-
-def descendants(root: int) -> set[Process]:
-    """What a process has started, directly or through others."""
-    children: dict[int, list[Process]] = {}
-    for process, parent in processes().items():
-        children.setdefault(parent, []).append(process)
-    found, parents = set(), [root]
-    while parents:
-        for process in children.get(parents.pop(), []):
-            found.add(process)
-            parents.append(process.pid)
-    return found
-
-
-def marked(mark: str) -> set[Process]:
-    """Processes that have `mark` in their environment: also those whose parents have ended."""
-    found = set()
-    for process in processes():
-        with suppress(OSError):
-            if mark in Path(f"/proc/{process.pid}/environ").read_text(errors="replace"):
-                found.add(process)
-    return found
-
-
-def heed_signals() -> None:
-    """Undo what a child inherits: background jobs of a shell ignore SIGINT, and what `nohup` starts SIGHUP."""
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_DFL)
-
-
-class Run:
-    """A verb that runs, and every process that it has started."""
-
-    def __init__(self, command: list[str], folder: Path, cache: Path) -> None:
-        self.mark = f"RAYGENE_KILL={uuid.uuid4().hex}"
-        environment = {name: value for name, value in os.environ.items() if not name.startswith("RAY_")}
-        environment |= dict([self.mark.split("=")]) | {"RAYGENE_CACHE": str(cache), "COLUMNS": "200"}
-        environment["PYTHONPATH"] = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-        self.errors, self.output = folder / "stderr.txt", folder / "stdout.txt"
-        self.began = time.monotonic()
-        with self.errors.open("wb") as errors, self.output.open("wb") as output:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "cluster", *command],
-                stdout=output,
-                stderr=errors,
-                env=environment,
-                start_new_session=True,
-                preexec_fn=heed_signals,
-            )
-        self.processes: set[Process] = set()
-        self.phases: dict[str, float] = {BEFORE: 0.0}
-
-    @property
-    def seconds(self) -> float:
-        return time.monotonic() - self.began
-
-    @property
-    def phase(self) -> str:
-        return list(self.phases)[-1]
-
-    def look(self) -> bool:
-        """Look for new processes and a new phase; whether the verb still runs."""
-        self.processes |= descendants(self.process.pid)
-        living = [process for process in self.processes if process.is_alive()]
-        names = {process.name for process in living}
-        if "gcs_server" in names:
-            is_working = any(process.is_working() for process in living)
-            phase = WORKING if is_working or WORKING in self.phases else STARTING
-        else:
-            phase = ENDING if STARTING in self.phases else BEFORE
-        self.phases.setdefault(phase, self.seconds)
-        return self.process.poll() is None
-
-    def wait(self, until: Callable[[], bool], timeout_s: float) -> bool:
-        """Look until a condition holds; False if the time is over or the verb has ended first."""
-        end = time.monotonic() + timeout_s
-        while self.look():
-            if until():
-                return True
-            if time.monotonic() > end:
-                return False
-            time.sleep(0.05)
-        return False
-
-    def wait_until_gone(self, timeout_s: float) -> list[Process]:
-        """Wait until all processes are gone; those that are not."""
-        end = time.monotonic() + timeout_s
-        self.processes |= marked(self.mark)
-        while living := [process for process in self.processes if process.is_alive()]:
-            if time.monotonic() > end:
-                return living
-            time.sleep(0.05)
-        return []
-
-    def victims(self, name: str) -> list[Process]:
-        """Living processes of Ray by name; of workers those that work, the longest first."""
-        living = [process for process in self.processes if process.is_alive()]
-        if name != "worker":
-            return [process for process in living if process.name == name]
-        return sorted((process for process in living if process.is_working()), key=lambda process: int(process.started))
 
 
 def strike(run: Run, target: str, generator: random.Random) -> bool:
@@ -287,133 +118,6 @@ def problems_of(record: dict[str, Any]) -> list[str]:
     if foreign := [line for line in others if FOREIGN.search(line)]:
         problems.append(f"foreign line: {foreign[0][:120]}")
     return problems
-
-
-class Inputs:
-    """What the verbs read: an experiment, a dataset and a model, made once."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder, self.cache = folder / "inputs", folder / "cache"
-        self.experiment, self.dataset = self.folder / "experiment.yaml", self.folder / "data"
-        self.bundle, self.fasta = self.folder / "run" / "bundle", YEAST / "genome.fa.gz"
-        self.annotation = YEAST / "annotation.gff3.gz"
-        self.folder.mkdir(parents=True, exist_ok=True)
-        source = EXPERIMENT["sources"][0] | {"fasta": str(self.fasta), "annotation": str(self.annotation)}
-        self.experiment.write_text(yaml.safe_dump(EXPERIMENT | {"sources": [source]}))
-        for path, verb in ((self.dataset, "build"), (self.bundle, "train")):
-            if not path.exists():
-                finish(self.command(verb, self.folder), self.folder, self.cache)
-
-    def command(self, verb: str, output: Path) -> list[str]:
-        """The command line of a verb that writes under a folder."""
-        data, genome = ["--dataset", self.dataset], ["--fasta", self.fasta]
-        scores, figures = ["--output", output / "scores.tsv"], ["--json", output / "figures.json"]
-        page = ["--report", output / "report.html", "--predictions", output / "predictions.tsv"]
-        commands: dict[str, list[object]] = {
-            "build": [self.experiment, "--output", output / "data"],
-            "embed": [self.experiment, *data, "--output", output / "embedding", "--json", output / "embed.json"],
-            "train": [self.experiment, *data, "--output", output / "run"],
-            "tune": [self.experiment, *data, "--output", output / "study", "--training.workers", 1],
-            "scan": [self.bundle, *genome, "--output", output / "calls.gff3", "--workers", 2, "--stride", 64],
-            "predict": [self.bundle, *genome, "--intervals", self.annotation, *scores, "--workers", 2],
-            "evaluate": [self.bundle, *data, *figures, *page],
-            "profile": [self.experiment, *data, "--output", output / "profile", "--json", output / "profile.json"],
-        }
-        return [verb, *map(str, commands[verb])]
-
-
-VERBS = ("build", "embed", "train", "tune", "scan", "predict", "evaluate", "profile")
-
-
-def finish(command: list[str], folder: Path, cache: Path) -> Run:
-    """Run a verb to its end, which must be a success."""
-    run = Run(command, folder, cache)
-    run.wait(lambda: False, RUN_S)
-    if run.process.wait() != 0:
-        raise SystemExit(f"{' '.join(command)}: status {run.process.returncode}\n{run.errors.read_text()[-2000:]}")
-    run.wait_until_gone(GONE_S)
-    return run
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    """Name to content of all files, without what a name or a line of JSON has of the time."""
-    return {
-        CHANGING_NAMES.sub("*", str(path.relative_to(folder))): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in {"stderr.txt", "stdout.txt"}
-    }
-
-
-def flat(value: Any, key: str = "") -> dict[str, Any]:
-    """Path to each value of a JSON document."""
-    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
-    if items is None:
-        return {key: value}
-    return {name: leaf for part, item in items for name, leaf in flat(item, f"{key}/{part}").items()}
-
-
-def leaves(content: bytes) -> dict[str, Any]:
-    """All values of JSON or of lines of JSON; none of another file."""
-    with suppress(ValueError):
-        return flat(json.loads(content))
-    with suppress(ValueError):
-        return flat([json.loads(line) for line in content.splitlines()])
-    return {}
-
-
-def same(value: Any, expected: Any) -> bool:
-    """Whether two values of JSON are equal, numbers but for rounding: workers may add up in another order."""
-    if isinstance(value, float) and isinstance(expected, float):
-        return math.isclose(value, expected, rel_tol=1e-4, abs_tol=1e-6)
-    return bool(value == expected)
-
-
-class Reference:
-    """What undisturbed runs of a verb write; what differs between two of them is not compared.
-
-    Attributes:
-        durations: seconds of each phase.
-    """
-
-    def __init__(self, verb: str, inputs: Inputs, folder: Path) -> None:
-        runs = []
-        for number in (1, 2):
-            place = folder / f"undisturbed-{verb}-{number}"
-            shutil.rmtree(place, ignore_errors=True)
-            place.mkdir(parents=True)
-            runs.append(finish(inputs.command(verb, place), place, inputs.cache))
-        first, second = (contents(folder / f"undisturbed-{verb}-{number}") for number in (1, 2))
-        if first.keys() != second.keys():
-            raise SystemExit(f"{verb}: two undisturbed runs differ in files: {first.keys() ^ second.keys()}")
-        self.files = first
-        self.changing = {name for name in first if first[name] != second[name]}
-        self.values: dict[str, dict[str, Any]] = {}
-        for name in self.changing:
-            one, other = leaves(first[name]), leaves(second[name])
-            if one and one.keys() == other.keys():
-                self.values[name] = {
-                    key: value
-                    for key, value in one.items()
-                    if other[key] == value and key.rpartition("/")[2] not in MEASURED
-                }
-        starts = [*runs[1].phases.items(), ("end", runs[1].seconds)]
-        self.durations = {phase: later - at for (phase, at), (_, later) in itertools.pairwise(starts)}
-
-    def differences(self, folder: Path) -> list[str]:
-        """What a folder has otherwise than an undisturbed run."""
-        files = contents(folder)
-        found = [f"missing: {name}" for name in self.files.keys() - files.keys()]
-        found += [f"left over: {name}" for name in files.keys() - self.files.keys()]
-        for name in self.files.keys() & files.keys():
-            if name.rpartition("/")[2] in LOGS:
-                continue
-            if name not in self.changing:
-                found += [f"differs: {name}"] if files[name] != self.files[name] else []
-            elif name in self.values:
-                values = leaves(files[name])
-                differing = [key for key, value in self.values[name].items() if not same(values.get(key), value)]
-                found += [f"differs: {name} at {differing[0]}"] if differing else []
-        return sorted(found)
 
 
 def targets_in(phase: str) -> list[str]:

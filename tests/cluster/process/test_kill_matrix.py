@@ -18,7 +18,7 @@ pytestmark = [pytest.mark.full, pytest.mark.ray]
 
 def kill(folder: Path, verb: str, seed: int, *options: object) -> None:
     """Kill a verb five times on one output, and check what became of it."""
-    script = [sys.executable, "-P", str(ROOT / "scripts" / "kill_matrix.py"), "--folder", str(folder)]
+    script = [sys.executable, str(ROOT / "scripts" / "kill_matrix.py"), "--folder", str(folder)]
     command = [*script, "--kills", "5", "--verbs", verb, "--seed", seed, *options]
     done = subprocess.run(list(map(str, command)), capture_output=True, text=True)
     chains = [json.loads(line) for line in (folder / "chains.jsonl").read_text().splitlines()]

@@ -23,6 +23,8 @@ from pipelines.errors import BusyError, StorageError
 RUN_FOLDER = "RAYGENE_RUN_FOLDER"
 """The variable that names a folder for temporary files of a run's processes; it goes with the run or the next one."""
 _PARTIAL = ".partial"
+_MOST_REFUSALS = 100
+"""Times in a row that a directory, just found or made, may be missing when a file in it is opened."""
 
 
 def write_error(path: Path, error: OSError) -> StorageError:
@@ -135,12 +137,16 @@ def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
         StorageError: the parent directory cannot be written, or its file system has no locks.
     """
     path = directory.with_name(f".{directory.name}.lock")
+    refusals = 0
     while True:
         make_directory(directory.parent)
         try:
             stream = path.open("w")
-        except FileNotFoundError:
-            # Another process has just removed the parent directory, which was empty.
+        except FileNotFoundError as error:
+            # Another process has just removed the parent directory, which was empty; or it takes no file, as /proc.
+            refusals += 1
+            if refusals == _MOST_REFUSALS:
+                raise write_error(directory, error) from error
             continue
         except OSError as error:
             raise write_error(directory, error) from error

@@ -94,6 +94,7 @@ class ProgressReporter:
 
     Args:
         steps: optimizer steps of an epoch.
+        last_epoch: number of epochs of the run.
         logger: gets what is worth a note or a warning.
         stage: advanced by steps.
         epochs: gets the records of finished epochs.
@@ -102,8 +103,14 @@ class ProgressReporter:
         saved_position: up to where everything is on disk, as workers that returned have reported; None before.
     """
 
-    def __init__(self, steps: int, logger: RunLogger, stage: Stage, epochs: EpochReports) -> None:
-        self._steps, self._logger, self._stage, self._epochs = steps, logger, stage, epochs
+    def __init__(self, steps: int, last_epoch: int, logger: RunLogger, stage: Stage, epochs: EpochReports) -> None:
+        self._steps, self._last_epoch, self._logger, self._stage, self._epochs = (
+            steps,
+            last_epoch,
+            logger,
+            stage,
+            epochs,
+        )
         self.saved_position: Position | None = None
         self._position = Position(0, 0)
         self._steps_shown = 0
@@ -154,7 +161,8 @@ class ProgressReporter:
     def _show(self, position: Position) -> None:
         self._position = max(self._position, position)
         done = self._count(self._position)
-        self._stage.describe(_summary(self._position.epoch + 1, self._record, self._line))
+        epoch = min(self._position.epoch + 1, self._last_epoch)
+        self._stage.describe(_summary(epoch, self._record, self._line))
         # Repeated steps do not move the bar back.
         self._stage.advance(max(0, done - self._steps_shown))
         self._steps_shown = max(self._steps_shown, done)

@@ -418,7 +418,7 @@ def _train_on_workers(
         logger.note("interrupted: saving a checkpoint before training stops; interrupt again to stop at once")
 
     with progress.stage("training", training.epochs * run.steps, unit="steps") as stage:
-        reporter = ProgressReporter(run.steps, logger, stage, epochs)
+        reporter = ProgressReporter(run.steps, training.epochs, logger, stage, epochs)
         try:
             if cpus is None:
                 launch(worker.run, spec, group, run.output, reporter, request_stop, worker.open_dataset)

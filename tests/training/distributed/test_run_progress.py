@@ -49,13 +49,13 @@ class Stage:
 
 
 class ReportedRun:
-    """A reporter of a run of 100 steps an epoch, and what it writes to."""
+    """A reporter of a run of three epochs of 100 steps, and what it writes to."""
 
     def __init__(self, folder: Path) -> None:
         self.stage, self.progress, self.log = Stage(), Silent(), folder / "train.log"
         self.records: list[Record] = []
         epochs = EpochReports(Tracker(None, self.progress.warn), self.records.append)
-        self.report = ProgressReporter(100, RunLogger(self.log, self.progress), self.stage, epochs)
+        self.report = ProgressReporter(100, 3, RunLogger(self.log, self.progress), self.stage, epochs)
 
 
 def test_progress_shows_loss_speed_padding_waiting_and_memory(tmp_path: Path) -> None:
@@ -68,6 +68,17 @@ def test_progress_shows_loss_speed_padding_waiting_and_memory(tmp_path: Path) ->
     assert run.stage.done == 100
     assert "epoch 2  loss 0.250  validation AUROC 0.910" in run.stage.text
     assert run.progress.notes == run.progress.warnings == []
+
+
+def test_the_last_epoch_is_named_at_the_end(tmp_path: Path) -> None:
+    run = ReportedRun(tmp_path)
+    run.report(TrainingBegan(Position(0, 0), (), workers=1))
+    run.report(EpochFinished(record(2)))
+    assert run.stage.text.startswith("epoch 3  ")
+    run.report(EpochFinished(record(3)))
+    assert run.stage.text.startswith("epoch 3  ")
+    run.report(TrainingEnded(Position(3, 0)))
+    assert run.stage.text.startswith("epoch 3  ")
 
 
 def test_a_resumed_run_names_its_checkpoint(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from cluster.context import Context
 from cluster.options.parser import Parser
 from cluster.options.scoring_flags import add_scoring_options, device_errors_name_the_flag
 from cluster.paths.output_paths import PathRole, Written
+from pipelines.display import counted
 from pipelines.errors import UsageError
 
 SECTIONS = ("cluster",)
@@ -110,7 +111,7 @@ def run(context: Context) -> None:
         terminal.table("Most probable class", ("class", scored), list(zip(classes, called, strict=True)))
     else:
         terminal.say(
-            f"{len(prediction.features):,} {scored} scored, {prediction.called:,} called gene "
+            f"{counted(len(prediction.features), scored[:-1])} scored, {prediction.called:,} called gene "
             f"(probability at least {threshold:.3f})"
         )
     terminal.say(f"written: {bed_path} and {tsv_path}")

@@ -1,4 +1,4 @@
-"""The keys of a dataset's configuration that nobody set, with the values that they have."""
+"""The keys of a dataset's configuration that nobody set, with their values, and those that no source reads."""
 
 from __future__ import annotations
 
@@ -49,6 +49,28 @@ def unset(config: DatasetConfig) -> list[tuple[str, str]]:
         if is_read and not (name == "tokenizer" and config.tokenizer.reuse is not None):
             found |= _unset_of(getattr(config, name), name)
     return [(key, value) for key, value in found.items() if _NEEDS.get(key, _always)(config)]
+
+
+def unread(config: DatasetConfig) -> list[tuple[str, str]]:
+    """The keys that are not at their defaults although no source reads them, each with the reason.
+
+    There are none with a genome: it may have every section read.
+    """
+    if not all(source.labelled for source in config.sources):
+        return []
+    reasons = dict.fromkeys(("negatives", "crop"), "labelled sequences are read whole, with their labels")
+    if not any(source.is_divided for source in config.sources):
+        reasons["split"] = "every sequence is in a file of its split"
+    return [
+        (f"{name}.{key}", reason) for name, reason in reasons.items() for key in _set_otherwise(getattr(config, name))
+    ]
+
+
+def _set_otherwise(section: Section) -> list[str]:
+    """The keys whose values are not their defaults."""
+    default = type(section)()
+    fields = type(section).model_fields.items()
+    return [field.alias or key for key, field in fields if getattr(section, key) != getattr(default, key)]
 
 
 def _always(_: DatasetConfig) -> bool:

@@ -20,6 +20,7 @@ import pyarrow as pa
 from pipelines import schema, storage
 from pipelines.audit import shortened
 from pipelines.build import (
+    defaults,
     encode_tokens,
     interval_splits,
     left_out,
@@ -158,6 +159,8 @@ def prepare(config: DatasetConfig, progress: Progress, processes: int = 1) -> Pr
     """
     versions = manifest.versions(bedtools.version())
     tokenizer = Tokenizer.from_config(config.tokenizer)
+    for key, reason in defaults.unread(config):
+        progress.warn(f"{key}: changes nothing here: {reason}")
     annotated = [source for source in config.sources if not source.labelled]
     read = partial(read_source, negatives=config.negatives)
     with (

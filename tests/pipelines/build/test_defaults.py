@@ -45,3 +45,23 @@ def test_sequences_in_files_of_splits_need_no_split() -> None:
     source = {"genome": "l", "train": "train.csv", "validation": "dev.csv"}
     found = dict(defaults.unset(validate(DatasetConfig, {"sources": [source]}, "test")))
     assert {key.split(".")[0] for key in found} == {"tokenizer"}
+
+
+def test_keys_that_no_labelled_sequence_reads_are_named_with_the_reason() -> None:
+    given = {"crop": {"length": 50}, "negatives": {"ratio": 2, "flank": 0}, "split": {"validation": 0.2}}
+
+    def unread(*sources: dict[str, str]) -> list[str]:
+        config = validate(DatasetConfig, {"sources": [*sources], **given}, "test")
+        return [key for key, _ in defaults.unread(config)]
+
+    whole, divided = {"genome": "l", "sequences": "l.csv"}, {"genome": "f", "train": "t.csv", "validation": "v.csv"}
+    assert unread(divided) == ["negatives.ratio", "crop.length", "split.validation"]
+    assert unread(whole, divided) == ["negatives.ratio", "crop.length"]
+    assert unread(GENOME, whole) == []
+
+
+def test_default_values_that_are_written_out_are_not_unread() -> None:
+    values = {"sources": [{"genome": "f", "train": "t.csv", "validation": "v.csv"}]}
+    config = validate(DatasetConfig, values, "test")
+    written = config.model_dump(by_alias=True, exclude={"task", "classes", "labels", "window", "sources"})
+    assert defaults.unread(validate(DatasetConfig, values | written, "test")) == []

@@ -22,6 +22,7 @@ from pipelines.build.left_out import LeftOut
 from pipelines.dataset.location import Location, local
 from pipelines.dataset.manifest import LEFT_OUT, read_manifest, require_intervals
 from pipelines.dataset.token_dataset import TokenDataset, read_counts
+from pipelines.display import agreeing, counted
 from pipelines.errors import DatasetError, UsageError
 from pipelines.progress import Progress, Silent
 from training.bundle import kmer_baseline
@@ -315,7 +316,8 @@ def _units(dataset: TokenDataset, unit: Unit, samples: int, seed: int) -> NDArra
     chromosomes = int(numbers.max()) + 1
     if chromosomes < bootstrap.MIN_UNITS:
         raise UsageError(
-            f"--resample chromosome: {chromosomes} chromosomes in split {dataset.split} are too few to draw from",
+            f"--resample chromosome: {counted(chromosomes, 'chromosome')} in split {dataset.split} "
+            f"{agreeing(chromosomes, 'is', 'are')} too few to draw from",
             f"use --resample interval, or hold out {bootstrap.MIN_UNITS} chromosomes or more",
         )
     return numbers

@@ -66,7 +66,7 @@ def test_too_few_chromosomes_or_samples_are_refused(directory: Path, tmp_path: P
     manifest = json.loads((plain / "manifest.json").read_text()) | {"counts": []}
     (plain / "manifest.json").write_text(json.dumps(manifest))
     bundles = {"model": bundle_for(TOKENIZER)}
-    with pytest.raises(UsageError, match="1 chromosomes in split test are too few"):
+    with pytest.raises(UsageError, match="1 chromosome in split test is too few"):
         evaluate(bundles, plain, "test", 4096, unit="chromosome")
     with pytest.raises(UsageError, match="--samples 99"):
         evaluate(bundles, directory, "test", 4096, samples=99)

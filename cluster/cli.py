@@ -201,14 +201,14 @@ def _begin(arguments: argparse.Namespace) -> None:
 
 
 def _require_outputs_apart(context: Context, verb: Any, parser: argparse.ArgumentParser) -> None:
-    """Refuse a command line whose outputs would overwrite what it reads, or each other.
+    """Refuse a command line whose outputs would overwrite what it reads, or each other; a dry run refuses the same.
 
     A verb may have functions `written` and `read`, which add the paths that follow from an option.
     """
     from cluster.paths import output_paths
 
     read, declared = output_paths.declared(parser, context.arguments)
-    if not declared or getattr(context.arguments, "dry_run", False):
+    if not declared:
         return
     derived = verb.written(context) if hasattr(verb, "written") else []
     # Next to the options that they follow from: of two clashing options the error names the other first.

@@ -66,7 +66,7 @@ def test_a_dry_run_refuses_what_training_would(dataset: Path, saved: Path, exper
     small_bundle(TokenDataset.open(dataset, "train")).save(own)
     common = ("train", experiment, "--dataset", dataset, "--dry-run", *FAST)
     refused: dict[str, tuple[int, tuple[object, ...]]] = {
-        "is the bundle that this run writes": (2, ("--from", own, "--output", tmp_path / "run")),
+        f"would overwrite {own}, which is --from's": (2, ("--from", own, "--output", tmp_path / "run")),
         "or one of raygene models": (1, ("--from", tmp_path / "nowhere")),
         "another architecture": (1, ("--from", saved, "--model.hidden", "16")),
         "a model of task structure": (1, ("--from", "yeast")),
@@ -74,6 +74,21 @@ def test_a_dry_run_refuses_what_training_would(dataset: Path, saved: Path, exper
     }
     for problem, (status, arguments) in refused.items():
         assert problem in one_line(run_here(*common, *arguments), status)
+
+
+def test_a_dry_run_refuses_an_output_with_the_line_of_the_run_itself(
+    dataset: Path, saved: Path, experiment: Path, tmp_path: Path
+) -> None:
+    own = tmp_path / "run" / "bundle"
+    small_bundle(TokenDataset.open(dataset, "train")).save(own)
+    outputs = (
+        ("--output", dataset),
+        ("--output", saved),
+        ("--from", own, "--output", tmp_path / "run"),
+    )
+    for arguments in outputs:
+        common = ("train", experiment, "--dataset", dataset, *arguments, *FAST)
+        assert one_line(run_here(*common, "--dry-run"), 2) == one_line(run_here(*common), 2)
 
 
 def test_memory_names_the_bundle_and_counts_no_state_of_what_is_frozen(

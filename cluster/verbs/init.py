@@ -133,6 +133,10 @@ def _of_sequences(context: Context, preset: str) -> str:
         try:
             collection = read_collection(source, context.terminal.note, of_classes=of_classes)
         except InputError as error:
+            if error.key == "sources.labels":
+                # Such a file has no flag here.
+                fix = "give CSV or TSV with the columns sequence and label, or write an experiment with sources.labels"
+                raise InputError(error.problem, fix, code=error.code, key=error.key) from error
             if of_classes or error.code != INVALID_LABEL:
                 raise
             fix = "use 1 (gene) or 0 (negative); for several classes give --preset classes"

@@ -239,7 +239,7 @@ class Collection:
         if file.labels is None:
             raise InputError(
                 f"{file.path}: FASTA holds no labels",
-                "set sources.labels to a file of two columns",
+                "set sources.labels to a file of two columns (name, label)",
                 key="sources.labels",
             )
         return records.fasta_records(file.path, self._labels_of(file.labels), file.labels)

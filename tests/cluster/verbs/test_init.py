@@ -151,6 +151,17 @@ def test_flags_that_do_not_go_together_are_one_line(tmp_path: Path, flags: list[
     assert not (tmp_path / "mine").exists()
 
 
+def test_a_fasta_of_labelled_sequences_is_refused_with_what_init_takes(tmp_path: Path) -> None:
+    for split in ("train", "validation"):
+        (tmp_path / f"{split}.fa").write_text(">a\nACGT\n")
+    flags = [word for split in ("train", "validation") for word in (f"--{split}", tmp_path / f"{split}.fa")]
+    assert one_line(run_here("init", tmp_path / "mine", *flags), 1) == (
+        f"raygene: error: {tmp_path / 'train.fa'}: FASTA holds no labels: give CSV or TSV with the columns sequence "
+        "and label, or write an experiment with sources.labels"
+    )
+    assert not (tmp_path / "mine").exists()
+
+
 def test_an_experiment_that_exists_is_not_overwritten(genome: GenomeFiles, tmp_path: Path) -> None:
     path = tmp_path / "experiment.yaml"
     path.write_text("mine")

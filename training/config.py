@@ -348,7 +348,10 @@ class TrainingConfig(Section):
     @model_validator(mode="after")
     def _initial_rate_is_lower(self) -> TrainingConfig:
         if self.initial_rate > self.learning_rate:
-            raise ValueError(f"initial_rate {self.initial_rate:g} is above learning_rate {self.learning_rate:g}")
+            raise ValueError(
+                f"initial_rate {self.initial_rate:g} is above learning_rate {self.learning_rate:g}; lower it to at "
+                "most that"
+            )
         return self
 
     @model_validator(mode="after")
@@ -364,5 +367,7 @@ class TrainingConfig(Section):
     @model_validator(mode="after")
     def _min_workers_is_lower(self) -> TrainingConfig:
         if self.min_workers is not None and self.min_workers > self.workers:
-            raise ValueError(f"min_workers {self.min_workers} is above workers {self.workers}")
+            raise ValueError(
+                f"min_workers {self.min_workers} is above workers {self.workers}; lower it to at most that"
+            )
         return self

@@ -191,12 +191,16 @@ def _import(module: str) -> None:
 def _heads_divide_hidden(config: ModelConfig) -> None:
     # Rotary positions turn pairs of numbers, so that a head's size is even.
     if config.hidden % (2 * config.heads):
-        raise ValueError(f"hidden {config.hidden} is not a multiple of {2 * config.heads}, twice the heads")
+        raise ValueError(
+            f"hidden {config.hidden} is not a multiple of {2 * config.heads}, twice the heads; change one of them"
+        )
 
 
 def _kernel_has_a_middle(config: ModelConfig) -> None:
     if config.kernel_width % 2 == 0:
-        raise ValueError(f"kernel_width {config.kernel_width} is even, so that no position is in its middle")
+        raise ValueError(
+            f"kernel_width {config.kernel_width} is even, so that no position is in its middle; give an odd one"
+        )
 
 
 register(ModelKind("lstm", "training.models.recurrent:Recurrent", options=frozenset({"bidirectional"})))

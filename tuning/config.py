@@ -209,7 +209,9 @@ class TuningConfig(Section):
             try:
                 capacity.parse_size(value)
             except UsageError as error:
-                raise ValueError(f"{error.problem}; {error.fix}") from None
+                # The value is shown before the text of any error of a key.
+                problem = error.problem.removeprefix(f"{value[:40]}: ")
+                raise ValueError(f"{problem}; {error.fix}") from None
         return value
 
     @model_validator(mode="after")

@@ -11,10 +11,10 @@ from pydantic import BaseModel, TypeAdapter, ValidationError
 from pydantic.fields import FieldInfo
 
 from pipelines.config import CropConfig, NegativesConfig, SplitConfig, TokenizerConfig, renamed_key, validate
+from pipelines.config.explanations import explained
 from pipelines.config.section import accepts
 from pipelines.config.structure import LabelsConfig, WindowConfig
 from pipelines.config.tasks import CLASSES
-from pipelines.config.validation import shortened
 from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import RaygeneError, UsageError
 from training.config import ModelConfig, TrainingConfig
@@ -90,8 +90,10 @@ def validate_value(key: str, value: Any) -> Any:
     try:
         return TypeAdapter(kind).validate_python(value)
     except ValidationError as error:
-        message = error.errors()[0]["msg"].removeprefix("Value error, ")
-        raise ValueError(f"{key} {shortened(value)}: {message[0].lower() + message[1:]}") from None
+        errors = error.errors()
+        # Of a list the value that is wrong may be an item.
+        problem, fix = explained([one for one in errors if len(one["loc"]) == len(errors[0]["loc"])])
+        raise ValueError(f"{key} {'; '.join(part for part in (problem, fix) if part)}") from None
 
 
 def typed_value(key: str, value: Any) -> Any:

@@ -32,7 +32,9 @@ class CropConfig(Section):
     @model_validator(mode="after")
     def _need_a_length(self) -> CropConfig:
         if self.exact and self.length is None:
-            raise ValueError("exact needs crop.length")
+            raise ValueError("exact needs crop.length; set both, or leave exact out")
         if self.per_gene > 1 and self.length is None:
-            raise ValueError("per_gene needs crop.length: a whole gene is one window")
+            raise ValueError(
+                "per_gene needs crop.length, as a whole gene is one window; set both, or leave per_gene out"
+            )
         return self

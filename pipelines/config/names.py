@@ -8,6 +8,11 @@ from pydantic import BeforeValidator, Field
 
 from pipelines.documents.yaml_reader import PlainFloat
 
+NAME = r"^[A-Za-z0-9._-]+$"
+"""What the name of a genome or a collection matches."""
+NAME_CHARACTERS = "letters A to Z and a to z, digits, '.', '_' and '-'"
+"""The characters that such a name may have, for people."""
+
 
 def as_list(value: Any) -> Any:
     """A value that is given alone, in a list."""

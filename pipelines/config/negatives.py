@@ -8,9 +8,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field
 
+from pipelines.config.explanations import shortened
 from pipelines.config.names import Names, as_list
 from pipelines.config.section import Section
-from pipelines.config.validation import shortened
 
 Kind = Literal["shuffle", "dinucleotide", "antisense", "partial"]
 KINDS: tuple[Kind, ...] = ("shuffle", "dinucleotide", "antisense", "partial")
@@ -25,13 +25,15 @@ def _as_parts(value: Any) -> Any:
     for item in [value] if isinstance(value, str | Mapping) else value if isinstance(value, list | tuple) else []:
         for kind, part in item.items() if isinstance(item, Mapping) else [str(item).partition(":")[::2]]:
             if kind in parts:
-                raise ValueError(f"{kind} is listed twice")
+                raise ValueError(f"{kind} is listed twice; give it once")
             if kind not in KINDS:
                 near = difflib.get_close_matches(str(kind), KINDS, n=1, cutoff=0.5)
                 hint = f"did you mean {near[0]}?" if near else f"choose from {', '.join(KINDS)}"
                 raise ValueError(f"unknown kind of negatives {shortened(kind)}; {hint}")
             parts[kind] = 1.0 if part == "" else part
-    return {kind: parts[kind] for kind in KINDS if kind in parts} if parts else value
+    if not parts:
+        raise ValueError(f"no kind of negatives; give one or more of {', '.join(KINDS)}")
+    return {kind: parts[kind] for kind in KINDS if kind in parts}
 
 
 Parts = Annotated[

@@ -50,7 +50,7 @@ class Section(BaseModel):
     def _whole_numbers_are_bounded(cls, value: Any, info: ValidationInfo) -> Any:
         largest = MAX_SEED if info.field_name == "seed" else MAX_WHOLE
         if type(value) is int and abs(value) > largest:
-            raise ValueError(f"larger than {largest:,}")
+            raise ValueError(f"too large; give a number of at most {largest:,}")
         return value
 
     @classmethod

@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from pipelines.config.names import Names
+from pipelines.config.names import NAME, Names
 from pipelines.config.section import LATER, PATH, Section
 
 
@@ -16,9 +16,7 @@ class SourceConfig(Section):
     A collection has either `sequences`, which are split, or `train`, `validation` and optionally `test`.
     """
 
-    genome: str = Field(
-        description="short name of the genome or collection, unique in the experiment", pattern=r"^[A-Za-z0-9._-]+$"
-    )
+    genome: str = Field(description="short name of the genome or collection, unique in the experiment", pattern=NAME)
     fasta: str | None = Field(default=None, description="FASTA file, plain or compressed", json_schema_extra=PATH)
     annotation: str | None = Field(
         default=None, description="GFF3, GTF or BED file, plain or compressed", json_schema_extra=PATH

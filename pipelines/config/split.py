@@ -42,7 +42,9 @@ class SplitConfig(Section):
     def _shares_leave_train(self) -> SplitConfig:
         shares = [share for share in (self.validation, self.test) if isinstance(share, float)]
         if sum(shares) >= 1:
-            raise ValueError(f"validation and test add up to {sum(shares):g}, which leaves nothing for train")
+            raise ValueError(
+                f"validation and test add up to {sum(shares):g}, which leaves nothing for train; lower them"
+            )
         if self.by in {"block", "family", "random"} and len(shares) < 2:
             raise ValueError(f"by: {self.by} needs shares; give validation and test as numbers such as 0.1")
         if self.by == "region" and any(shares):

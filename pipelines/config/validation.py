@@ -8,14 +8,14 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
+from pipelines.config.explanations import MISSING, explained, too_few
 from pipelines.config.section import Section
-from pipelines.documents.yaml_reader import PlainFloat
 from pipelines.errors import UsageError
 
 WITH_KEY = "with_key"
 """The type of an error of a whole experiment that is about one key."""
-_MAX_SHOWN = 80
 _UNION_BRANCH = re.compile(r"\[|^(constrained-)?(float|int|str)$")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -41,37 +41,50 @@ def validate(model: type[Model], values: Mapping[str, Any], origin: str) -> Mode
 
 
 def _usage_error(model: type[BaseModel], error: ValidationError, origin: str) -> UsageError:
-    first = error.errors()[0]
-    # pydantic's locations also contain the branches of unions, which are not keys.
-    location = [part for part in first["loc"] if not (isinstance(part, str) and _UNION_BRANCH.search(part))]
+    errors = error.errors()
+    first = errors[0]
+    location = _keys(model, first["loc"])
     key = ".".join(str(part) for part in location) or "configuration"
     if first["type"] == "extra_forbidden":
         # The last part is the key itself, whatever it looks like.
         sections = location[:-1] if location[-1:] == [first["loc"][-1]] else location
         return _unknown_key(model, [*sections, first["loc"][-1]], origin)
-    if first["type"] == "missing":
+    if first["type"] == MISSING and not isinstance(location[-1], int):
         return UsageError(
             f"{origin}: {key}: missing", f"set it in the YAML file or as --{key}", code="missing-key", key=key
         )
     if first["type"] == WITH_KEY:
         key = first["ctx"]["key"]
         return UsageError(f"{origin}: {key}: {first['msg']}", code="invalid-value", key=key)
-    value = first.get("input")
-    message = first["msg"].removeprefix("Value error, ")
-    if isinstance(value, str | int | float | bool):
-        message = f"{shortened(value)}: {message[0].lower() + message[1:]}"
-    if first["type"] == "string_type" and value is None:
-        message += "; if it is a name, quote it"
-    return UsageError(f"{origin}: {key}: {message}", code="invalid-value", key=key)
+    if first["type"] == MISSING:
+        *of_list, _ = location
+        key = ".".join(map(str, of_list))
+        problem, fix = too_few([one for one in errors if _keys(model, one["loc"])[:-1] == of_list])
+    else:
+        same = [one for one in errors if _keys(model, one["loc"]) == location]
+        problem, fix = explained(same, is_optional=_is_optional(model, location))
+    return UsageError(f"{origin}: {key}: {problem}", fix, code="invalid-value", key=key)
 
 
-def shortened(value: Any) -> str:
-    """A value as in Python, cut where it is longer than a line of a message."""
-    try:
-        text = value.text if isinstance(value, PlainFloat) else repr(value)
-    except ValueError:  # Python refuses to write whole numbers of more than 4,300 digits.
-        return "a number of thousands of digits"
-    return text if len(text) <= _MAX_SHOWN else f"{text[:_MAX_SHOWN]}…"
+def _keys(model: type[BaseModel], location: tuple[int | str, ...]) -> list[int | str]:
+    """The keys of one of pydantic's locations, which also contain the branches of unions."""
+    keys: list[int | str] = []
+    for part in location:
+        is_branch = isinstance(part, str) and _UNION_BRANCH.search(part)
+        if not is_branch or part in _names(_section_at(model, keys)):
+            keys.append(part)
+    return keys
+
+
+def _names(section: type[BaseModel]) -> dict[str, FieldInfo]:
+    """The fields of a section by the names that an experiment gives them."""
+    return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
+def _is_optional(model: type[BaseModel], location: list[int | str]) -> bool:
+    """Whether a location is that of a key that may be left out."""
+    field = _names(_section_at(model, location[:-1])).get(str(location[-1])) if location else None
+    return field is not None and not field.is_required()
 
 
 def _unknown_key(model: type[BaseModel], location: list[int | str], origin: str) -> UsageError:
@@ -80,7 +93,7 @@ def _unknown_key(model: type[BaseModel], location: list[int | str], origin: str)
     if current := renamed_key(section, name):
         new_key = ".".join([*map(str, location[:-1]), current])
         return UsageError(f"{origin}: {key}: renamed", f"write {new_key}", code="renamed-key", key=key)
-    known = [field.alias or field_name for field_name, field in section.model_fields.items()]
+    known = list(_names(section))
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     hint = f"did you mean {near[0]}?" if near else f"known keys: {', '.join(known)}"
     return UsageError(f"{origin}: {key}: unknown key", hint, code="unknown-key", key=key)

@@ -289,6 +289,12 @@ def is_structure(document: Mapping[str, Any]) -> bool:
     return isinstance(config, Mapping) and config.get("task") == STRUCTURE
 
 
+def is_of_labelled_sequences(document: Mapping[str, Any]) -> bool:
+    """Whether a dataset has labelled sequences alone, without a genome and its annotation, by its manifest."""
+    inputs = document.get("inputs", [])
+    return bool(inputs) and not any("fasta_sha256" in source for source in inputs)
+
+
 def require_intervals(document: Mapping[str, Any], directory: Path | str, verb: str) -> None:
     """Refuse a dataset of the task `structure` where intervals are needed.
 

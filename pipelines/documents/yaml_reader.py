@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
+from pipelines import os_errors
 from pipelines.errors import InputError
 
 MAX_BYTES = 4 << 20
@@ -76,7 +77,8 @@ def read(path: Path, content: str) -> Any:
         with path.open("rb") as stream:
             data = stream.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:
-        raise InputError(f"{path}: {getattr(error, 'strerror', None) or error}", f"name {content}") from error
+        reason = os_errors.cause(error)
+        raise InputError(f"{path}: {reason[0].lower()}{reason[1:]}", f"name {content}") from error
     if len(data) > MAX_BYTES:
         raise InputError(f"{path}: larger than {MAX_BYTES >> 20} MiB", f"name {content}")
     try:

@@ -84,9 +84,11 @@ def coordinate(text: str, path: Path, number: int) -> int:
     """A column as a position in bases.
 
     Raises:
-        InputError: not decimal digits, or larger than any chromosome.
+        InputError: not decimal digits, negative, or larger than any chromosome.
     """
     if not (text.isascii() and text.isdigit()):
+        if text.isascii() and text.startswith("-") and text[1:].isdigit():
+            raise InputError(f"{path}: line {number}: {text[:30]} is negative, which no position is", "fix the line")
         raise InputError(f"{path}: line {number}: {text[:30]!r} is not a whole number", "fix the line")
     if len(text) > MAX_DIGITS:
         raise InputError(f"{path}: line {number}: {text[:30]} is larger than any chromosome", "fix the line")

@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from cluster.experiment import load, portable
+from cluster.experiment import Experiment, load, portable
+from pipelines.config import SourceConfig, validate
 from pipelines.documents import yaml_writer
 from pipelines.errors import InputError, UsageError
+from tuning.config import Domain
 
 TEXT = """
 sources:
@@ -169,7 +172,7 @@ def test_a_wrong_file_is_one_line_that_names_it(
 
 
 def test_a_missing_file_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         load(tmp_path / "none.yaml", {})
 
 
@@ -336,3 +339,35 @@ def test_values_of_a_space_have_the_type_of_their_key(tmp_path: Path) -> None:
     assert space["training.learning_rate"].grid == [0.001]
     assert space["split.test"].grid == [["010", "1_2"], 0.1]
     assert space["training.gamma"].when == {"model.bidirectional": True}
+
+
+SOURCE = {"genome": "a", "fasta": "a.fa", "annotation": "a.gff3"}
+WRONG = ("x", "a:b", "", None, [], {}, [None], [[1]], {"a": None}, -1, 0, 2.5, 1e300, 10**400, True, "inf", [1, 2, 3])
+
+
+def sections_with_keys() -> list[tuple[type[BaseModel], Callable[[dict[str, Any]], dict[str, Any]]]]:
+    """Every section of an experiment, and how keys of it become an experiment."""
+    sections: list[tuple[type[BaseModel], Callable[[dict[str, Any]], dict[str, Any]]]] = [
+        (Experiment, lambda keys: keys),
+        (SourceConfig, lambda keys: {"sources": [SOURCE | keys]}),
+        (Domain, lambda keys: {"tuning": {"space": {"model.hidden": keys}}}),
+    ]
+    for name, field in Experiment.model_fields.items():
+        section = field.annotation
+        if isinstance(section, type) and issubclass(section, BaseModel):
+            sections.append((section, lambda keys, name=name: {name: keys}))  # type: ignore[misc]
+    return sections
+
+
+def test_no_key_takes_a_wrong_value_with_the_words_of_pydantic() -> None:
+    refused = set()
+    for section, experiment in sections_with_keys():
+        for name, field in section.model_fields.items():
+            for value in WRONG:
+                try:
+                    validate(Experiment, experiment({field.alias or name: value}), "e.yaml")
+                except UsageError as error:
+                    refused.add(name)
+                    text = str(error).partition(": known keys")[0]
+                    assert not re.search(r"\b(input|should|valid|dictionary|pattern|item)\b|: :", text), text
+    assert {"k", "genome", "tail", "learning_rate", "space", "whole", "cpus", "classes"} <= refused

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pipelines.audit.rule_names import KMERS
+from pipelines.dataset.manifest import is_of_labelled_sequences
 from training.bundle import card_text, class_card, structure_card
 from training.tasks import Task
 
@@ -65,8 +66,7 @@ def _loading() -> str:
 
 def _labelled(config: Config) -> bool:
     """Whether the model was trained on labelled sequences, without a genome and its annotation."""
-    inputs = config["dataset"].get("inputs", [])
-    return bool(inputs) and not any("fasta_sha256" in source for source in inputs)
+    return is_of_labelled_sequences(config["dataset"])
 
 
 def _shown(config: Config) -> str:

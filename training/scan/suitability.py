@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from pipelines.dataset.manifest import is_of_labelled_sequences
 from pipelines.errors import BundleError
 from training.scan.grid import Grid
 
@@ -27,10 +28,16 @@ def grid_for_bundle(config: dict[str, Any], window: int | None, stride: int | No
         name: the bundle, for messages.
 
     Raises:
-        BundleError: it was not trained on windows of that length with all of `REQUIRED_NEGATIVES`; the message has the
-            configuration that would make it suitable.
+        BundleError: it was not trained on windows of genomes, of that length and with all of `REQUIRED_NEGATIVES`; the
+            message has the configuration that would make it suitable.
         UsageError: a stride that leaves bases between windows.
     """
+    if is_of_labelled_sequences(config["dataset"]):
+        raise BundleError(
+            f"{name}: not suitable for scanning a genome: it was trained on labelled sequences, not on windows of "
+            "genomes",
+            f"train one on a genome and its annotation, as in {EXAMPLE}, or score sequences with raygene predict",
+        )
     dataset = config["dataset"]["config"]
     trained_on, kinds = dataset.get("crop", {}).get("length"), list(dataset.get("negatives", {}).get("kinds", []))
     missing = [kind for kind in REQUIRED_NEGATIVES if kind not in kinds]

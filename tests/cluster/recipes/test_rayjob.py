@@ -135,7 +135,7 @@ def test_the_cache_ends_below_the_limit_of_its_volume(manifest: dict[str, Any]) 
 def test_the_command_is_one_that_raygene_takes(manifest: dict[str, Any]) -> None:
     words = shlex.split(manifest["spec"]["entrypoint"])
     assert words[0] == "raygene"
-    with pytest.raises(InputError, match=r"/data/experiment\.yaml: No such file"):
+    with pytest.raises(InputError, match=r"/data/experiment\.yaml: no such file"):
         prepare(words[1:], parser_of_all())
 
 

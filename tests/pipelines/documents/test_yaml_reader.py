@@ -119,7 +119,7 @@ def test_a_whole_number_of_a_million_digits_is_text() -> None:
         (b"a: 1\nb: \xff\n", "line 2: not UTF-8 text"),
         ("a: 1".encode("utf-16"), "line 1: not UTF-8 text"),
         (b"a: " + b"x" * (5 << 20), "larger than 4 MiB"),
-        (None, "No such file"),
+        (None, "no such file or directory: name an experiment file"),
     ],
 )
 def test_a_file_that_is_not_text_is_one_line_that_names_it(tmp_path: Path, content: bytes | None, problem: str) -> None:

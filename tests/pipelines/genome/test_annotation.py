@@ -82,6 +82,7 @@ def test_gzip_is_read_as_plain(tmp_path: Path) -> None:
     [
         (HEAD + row(start=21), "line 2: start 21 and end 20"),
         (HEAD + row(start="x"), "line 2: 'x' is not a whole number"),
+        (HEAD + row(start="-5"), "line 2: -5 is negative, which no position is"),
         (HEAD + row(start="1_0"), "line 2: '1_0' is not a whole number"),
         (HEAD + row(end=10**30), "line 2: 1000.* is larger than any chromosome"),
         (HEAD + row(start=0), "line 2: start 0"),

@@ -34,9 +34,11 @@ def test_a_gzip_stream_with_wrong_bytes_is_an_error(tmp_path: Path) -> None:
 
 def test_a_coordinate_has_only_ascii_digits_and_fits_a_chromosome() -> None:
     assert coordinate("9" * MAX_DIGITS, Path("a"), 1) == 10**MAX_DIGITS - 1
-    for text in ("", "-1", "1.0", "１", "1_0", " 1"):
+    for text in ("", "-", "1.0", "-1.0", "-１", "１", "1_0", " 1"):
         with pytest.raises(InputError, match=r"a: line 7: .* is not a whole number: fix the line"):
             coordinate(text, Path("a"), 7)
+    with pytest.raises(InputError, match="a: line 7: -1 is negative, which no position is: fix the line"):
+        coordinate("-1", Path("a"), 7)
     with pytest.raises(InputError, match="larger than any chromosome"):
         coordinate("1" * (MAX_DIGITS + 1), Path("a"), 7)
 

@@ -42,6 +42,16 @@ def test_an_unsuitable_model_is_refused_with_the_configuration_that_makes_one(
     assert "examples/scan/experiment.yaml" in str(refused.value)
 
 
+def test_a_model_of_labelled_sequences_is_refused_as_one() -> None:
+    labelled = config(None, "shuffle")
+    labelled["dataset"]["inputs"] = [{"genome": "promoters", "train_sha256": "0"}]
+    with pytest.raises(BundleError) as refused:
+        suitability.grid_for_bundle(labelled, None, None, "run/bundle")
+    assert "run/bundle: not suitable for scanning a genome: it was trained on labelled sequences" in str(refused.value)
+    assert "whole genes" not in str(refused.value)
+    assert "raygene predict" in str(refused.value)
+
+
 def test_a_stride_beyond_the_window_is_refused() -> None:
     with pytest.raises(UsageError, match="--stride 300"):
         suitability.grid_for_bundle(SUITABLE, None, 300, "b")

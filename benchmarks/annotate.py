@@ -23,6 +23,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from benchmarks.peers.process_tree import cost_of
+from benchmarks.process.commands import RAYGENE
 from benchmarks.process.options import parse
 from pipelines import storage
 from pipelines.genome.fasta import open_genome
@@ -47,7 +48,7 @@ def measure(bundle: Path, fasta: Path, workers: int, folder: Path) -> dict[str, 
     """What an annotation from nothing takes."""
     output = folder / "annotation" / "genes.gff3"
     shutil.rmtree(output.parent, ignore_errors=True)
-    command = [sys.executable, "-m", "cluster", "annotate", str(bundle), "--fasta", str(fasta), "--output", str(output)]
+    command = [*RAYGENE, "annotate", str(bundle), "--fasta", str(fasta), "--output", str(output)]
     options = ["--workers", str(workers), "--device", "cpu", "--discard-scores"]
     return asdict(cost_of([*command, *options], folder / "annotate.log", {"PYTHONPATH": str(ROOT)}))
 

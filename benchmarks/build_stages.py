@@ -1,6 +1,6 @@
 """What each stage of a build of a real genome costs: CPU seconds in one process, bedtools included.
 
-    python benchmarks/build_stages.py [--data DIR] [--genomes NAME …] [--results FILE]
+    python benchmarks/build_stages.py --data DIR [--genomes NAME …] [--results FILE]
 
 DIR holds `saccharomyces_cerevisiae` and `arabidopsis_thaliana_chr1` as Ensembl and NCBI publish them. Whole genes,
 6-mers at stride 1, nothing in the cache. Figures go to --results, by default benchmarks/results/build_stages.json;

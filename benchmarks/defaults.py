@@ -13,7 +13,6 @@ from __future__ import annotations
 import argparse
 import os
 import platform
-import subprocess
 import sys
 import time
 from dataclasses import dataclass, field
@@ -25,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 
 import torch
 
+from benchmarks.process.commands import raygene
 from benchmarks.process.options import add_data, at_least, parse
 from benchmarks.process.results import read_results
 from pipelines import storage
@@ -96,8 +96,7 @@ def build(task: str, variant: Variant, data: Path, work: Path) -> Path:
     files = {"train": "train", "validation": "dev", "test": "test"}
     flags = [f"--tokenizer.k={variant.k}", f"--tokenizer.stride={variant.stride}"]
     flags += [f"--sources.0.{split}={data / TASKS[task] / file}.csv.gz" for split, file in files.items()]
-    command = [sys.executable, "-m", "cluster", "build", str(EXAMPLE), "--output", str(output), *flags]
-    subprocess.run(command, check=True, cwd=HERE.parent, stdout=subprocess.DEVNULL)
+    raygene("build", EXAMPLE, "--output", output, *flags, is_quiet=True)
     return output
 
 

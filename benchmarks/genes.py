@@ -1,7 +1,7 @@
 """Gene finders side by side on sequence held out: raygene, AUGUSTUS (its own parameters, and retrained) and pyrodigal.
 
     bash scripts/setup-peers.sh
-    python benchmarks/genes.py --output DIR [--data DIR] [--genomes NAME …] [--callers NAME …] [--bundle GENOME=DIR …]
+    python benchmarks/genes.py --output DIR --data DIR [--genomes NAME …] [--callers NAME …] [--bundle GENOME=DIR …]
         [--structure GENOME=DIR …] [--dataset GENOME=DIR …] [--results FILE]
 
 Held out are S. cerevisiae IV, VIII and XV, S. pombe III, and A. thaliana chromosome 1 beyond 24 Mb. Every caller gets

@@ -276,7 +276,7 @@ def main() -> None:
 def _store(stored: dict[str, Any], name: str, figures: dict[str, Any], path: Path) -> None:
     """Add figures to the file, and print them."""
     stored[name] = figures
-    storage.write_json(path, dict(sorted(stored.items())))
+    storage.write_json(path, stored)
     print(name, json.dumps(figures, indent=1), flush=True)
 
 

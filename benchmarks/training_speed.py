@@ -36,6 +36,7 @@ from torch import Tensor, nn
 from torch.nn.functional import binary_cross_entropy_with_logits
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence, pad_sequence
 
+from benchmarks.process.commands import raygene
 from benchmarks.process.options import at_least, parse
 from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
@@ -276,8 +277,7 @@ def built(fasta: Path, annotation: Path, folder: Path) -> Path:
     source = {"genome": "genome", "fasta": str(fasta.absolute()), "annotation": str(annotation.absolute())}
     sections = {"sources": [source], "negatives": {"unplaced": "keep"}, "tokenizer": {"k": 3, "stride": 1}}
     experiment.write_text(json.dumps(sections))
-    command = [sys.executable, "-m", "cluster", "build", str(experiment), "--output", str(folder / "dataset")]
-    subprocess.run(command, check=True, cwd=Path(__file__).parents[1], stdout=subprocess.DEVNULL)
+    raygene("build", experiment, "--output", folder / "dataset", is_quiet=True)
     return folder / "dataset"
 
 

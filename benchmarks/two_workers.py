@@ -32,6 +32,7 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import torch
 import torch.distributed as dist
 
+from benchmarks.process.commands import raygene
 from benchmarks.process.options import at_least, parse
 from pipelines import storage
 from pipelines.dataset.token_dataset import TokenDataset
@@ -154,9 +155,8 @@ def of_ray(dataset: Path, sections: dict[str, Any], workers: int) -> float:
         training = {**sections["training"], "workers": workers, "epochs": RAY_EPOCHS}
         experiment = Path(folder, "experiment.json")
         experiment.write_text(json.dumps({**sections, "training": training}))
-        command = [sys.executable, "-m", "cluster", "train", str(experiment), "--dataset", str(dataset)]
         output = Path(folder, "run")
-        subprocess.run([*command, "--output", str(output)], check=True, cwd=HERE.parent, stdout=subprocess.DEVNULL)
+        raygene("train", experiment, "--dataset", dataset, "--output", output, is_quiet=True)
         lines = [json.loads(line) for line in (output / "metrics.jsonl").read_text().splitlines()]
     return statistics.median(line["tokens_per_second"] for line in lines[1:])
 

@@ -24,7 +24,7 @@ RUN_FOLDER = "RAYGENE_RUN_FOLDER"
 """The variable that names a folder for temporary files of a run's processes; it goes with the run or the next one."""
 _PARTIAL = ".partial"
 _MOST_REFUSALS = 100
-"""Times in a row that a directory, just found or made, may be missing when a file in it is opened."""
+"""Times in a row that a lock file may not be opened although its directory has just been found or made."""
 
 
 def write_error(path: Path, error: OSError) -> StorageError:
@@ -146,10 +146,11 @@ def only_writer(directory: Path, *, wait: bool = False) -> Iterator[None]:
             # Another process has just removed the parent directory, which was empty; or it takes no file, as /proc.
             refusals += 1
             if refusals == _MOST_REFUSALS:
-                raise write_error(directory, error) from error
+                raise write_error(path, error) from error
             continue
         except OSError as error:
             raise write_error(directory, error) from error
+        refusals = 0
         with stream:
             try:
                 fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -1,1 +1,1 @@
-"""What processes of benchmarks share: options, and the memory that they take."""
+"""What benchmarks share: options, stored figures, verbs as processes, and the memory that processes take."""

@@ -7,6 +7,9 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from cluster.paths.output_paths import output_file
+from pipelines.errors import UsageError
+
 
 def at_least(least: int) -> Callable[[str], int]:
     """A type of options: whole numbers from the least one on."""
@@ -27,7 +30,7 @@ def add_data(parser: argparse.ArgumentParser, *, is_required: bool = True) -> No
         parser: of a benchmark.
         is_required: whether the command line is refused where neither names a folder.
     """
-    folder = os.environ.get("RAYGENE_DATA")
+    folder = os.environ.get("RAYGENE_DATA") or None
     parser.add_argument(
         "--data",
         type=Path,
@@ -63,10 +66,15 @@ def parse(
                 parser.error(f"--{name}: the stored figures are of its default; name another {kind} with --results")
     if arguments.results is None:
         return arguments
-    if not is_folder and arguments.results.is_dir():
-        parser.error(f"--results: {arguments.results} is a folder; name a file")
+    # Files are replaced as a whole: of a link the file that it leads to.
+    arguments.results = arguments.results.resolve()
+    folder = arguments.results if is_folder else arguments.results.parent
     try:
-        (arguments.results if is_folder else arguments.results.parent).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        parser.error(f"--results: {error}; name another {kind}")
+        if not is_folder:
+            output_file("--results", str(arguments.results))
+        folder.mkdir(parents=True, exist_ok=True)
+    except (OSError, UsageError) as error:
+        parser.error(f"{error}; name another {kind}")
+    if not os.access(folder, os.W_OK):
+        parser.error(f"--results: {folder} cannot be written; name another {kind}")
     return arguments

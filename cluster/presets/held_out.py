@@ -18,8 +18,8 @@ VALIDATION, TEST = 0.1, 0.2
 MOST_NAMED = 60
 """More sequences than these are not named one by one."""
 _FITS_TEST, _FITS_VALIDATION = (0.12, 0.28), (0.06, 0.14)
-_MOST_CROSSING = 0.05
-"""Share of the genes that may cross a border where no borders between genes fit."""
+_MOST_CROSSING, _MOST_CROSSING_GENES = 0.05, 20
+"""Share and number of the genes that may cross a border where no borders between genes fit; one always may."""
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,8 @@ def _divided(name: str, lengths: Mapping[str, int], genes: Mapping[str, Interval
     total = sum(map(len, genes.values()))
     own = genes[name][np.argsort(genes[name][:, 0] - genes[name][:, 1], kind="stable")]
     best = None
-    for crossing in range(round(_MOST_CROSSING * len(own)) + 1):
+    most = min(max(round(_MOST_CROSSING * len(own)), 1), _MOST_CROSSING_GENES)
+    for crossing in range(most + 1):
         runs = _bounds_of_runs(own[crossing:])
         if len(runs) < 3:
             continue

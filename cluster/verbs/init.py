@@ -13,7 +13,7 @@ from cluster.paths.output_paths import PathRole, Written
 from pipelines import remote, storage
 from pipelines.address import has_credentials
 from pipelines.config import SourceConfig, validate
-from pipelines.display import counted
+from pipelines.display import agreeing, counted
 from pipelines.errors import InputError, UsageError
 
 if TYPE_CHECKING:
@@ -218,11 +218,13 @@ def _held_out(context: Context, genomes: list[GenomeEntry]) -> HeldOut:
             "overlap one another",
             "give an annotation with three genes or more that do not overlap, or more genomes",
         )
-    for name in undivided:
-        terminal.note(f"{name}: nothing is held out: it has too few genes, or they overlap one another")
     chosen = held_out.together(of_genome)
+    # Shares are drawn of all genomes, these too.
+    for name in undivided if chosen.genes else []:
+        terminal.note(f"{name}: nothing is held out: it has too few genes, or they overlap one another")
     if chosen.crossing:
-        terminal.note(f"{counted(chosen.crossing, 'gene')} across a border of the split: in none of its parts")
+        cross = agreeing(chosen.crossing, "crosses", "cross")
+        terminal.note(f"{counted(chosen.crossing, 'gene')} {cross} a border of the split, and so in no part of it")
     return chosen
 
 

@@ -105,13 +105,13 @@ def run(context: Context) -> None:
         terminal.warn(f"{count:,} not scored: {reason.replace('_', ' ')}")
     output = Path(arguments.output)
     bed_path, tsv_path = write_classes(prediction, classes, output) if classes else write(prediction, output)
-    scored = "sequences" if arguments.sequences else "intervals"
+    scored = "sequence" if arguments.sequences else "interval"
     if classes:
         called = np.bincount(prediction.probabilities.argmax(1), minlength=len(classes)).tolist()
-        terminal.table("Most probable class", ("class", scored), list(zip(classes, called, strict=True)))
+        terminal.table("Most probable class", ("class", f"{scored}s"), list(zip(classes, called, strict=True)))
     else:
         terminal.say(
-            f"{counted(len(prediction.features), scored[:-1])} scored, {prediction.called:,} called gene "
+            f"{counted(len(prediction.features), scored)} scored, {prediction.called:,} called gene "
             f"(probability at least {threshold:.3f})"
         )
     terminal.say(f"written: {bed_path} and {tsv_path}")

@@ -10,7 +10,13 @@ from pydantic.fields import FieldInfo
 
 from pipelines.config import DatasetConfig, Section
 from pipelines.config.section import PATH
-from pipelines.config.tasks import SOURCE_KEYS_NOT_OF_STRUCTURE, STRUCTURE, STRUCTURE_SOURCE_KEYS, unread_sections
+from pipelines.config.tasks import (
+    NOT_OF_CLASSES,
+    SOURCE_KEYS_NOT_OF_STRUCTURE,
+    STRUCTURE,
+    STRUCTURE_SOURCE_KEYS,
+    unread_sections,
+)
 
 _IN_WORDS = re.compile(r"\(default: ([^()]+)\)")
 # Keys that say nothing as long as another has the value that it has.
@@ -41,9 +47,10 @@ def unset(config: DatasetConfig) -> list[tuple[str, str]]:
     genomes = [source for source in config.sources if not source.labelled]
     is_divided = any(source.is_divided for source in config.sources)
     found: dict[str, str] = {}
-    unread = {*SOURCE_KEYS_NOT_OF_STRUCTURE} if is_structure else {*STRUCTURE_SOURCE_KEYS}
+    left_out = {*SOURCE_KEYS_NOT_OF_STRUCTURE} if is_structure else {*STRUCTURE_SOURCE_KEYS}
     for source in genomes:
-        found |= {key: value for key, value in _unset_of(source, "sources").items() if key.split(".")[1] not in unread}
+        of_source = _unset_of(source, "sources")
+        found |= {key: value for key, value in of_source.items() if key.split(".")[1] not in left_out}
     for name in ("negatives", "crop", "tokenizer", "split", "labels", "window"):
         is_read = name not in without and (genomes or name == "tokenizer" or (name == "split" and is_divided))
         if is_read and not (name == "tokenizer" and config.tokenizer.reuse is not None):
@@ -54,16 +61,23 @@ def unset(config: DatasetConfig) -> list[tuple[str, str]]:
 def unread(config: DatasetConfig) -> list[tuple[str, str]]:
     """The keys that are not at their defaults although no source reads them, each with the reason.
 
-    There are none with a genome: it may have every section read.
+    There are none with a genome: it may have every section read. Of `split` shares and their seed decide nothing where
+    every sequence is in a file of a split; lists do.
     """
     if not all(source.labelled for source in config.sources):
         return []
-    reasons = dict.fromkeys(("negatives", "crop"), "labelled sequences are read whole, with their labels")
-    if not any(source.is_divided for source in config.sources):
-        reasons["split"] = "every sequence is in a file of its split"
-    return [
-        (f"{name}.{key}", reason) for name, reason in reasons.items() for key in _set_otherwise(getattr(config, name))
+    found = [
+        (f"{name}.{key}", reason)
+        for name, reason in NOT_OF_CLASSES.items()
+        for key in _set_otherwise(getattr(config, name))
     ]
+    if not any(source.is_divided for source in config.sources):
+        shares = [key for key in ("validation", "test") if isinstance(getattr(config.split, key), float)]
+        # A seed draws what has shares: with lists only it says nothing either.
+        of_shares = {*shares, "seed"}
+        reason = "every sequence is in a file of its split"
+        found += [(f"split.{key}", reason) for key in _set_otherwise(config.split) if key in of_shares]
+    return found
 
 
 def _set_otherwise(section: Section) -> list[str]:

@@ -23,7 +23,7 @@ NOT_OF_CLASSES = {
     "negatives": "the sequences of every class are given, so no negative is placed",
     "crop": "labelled sequences are read whole",
 }
-"""The sections that the task classify does not read, with the reason."""
+"""The sections that labelled sequences, and so the task classify, do not read, with the reason."""
 SOURCE_KEYS_NOT_OF_STRUCTURE = {
     "feature_types": "genes are read with their transcripts, whatever the type of their row",
     "span": "labels follow the exons and coding sequences within a gene",

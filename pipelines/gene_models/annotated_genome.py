@@ -146,7 +146,7 @@ def _excluded(
 
 
 def _require_shared_names(found: GeneFile, config: SourceConfig, lengths: dict[str, int]) -> None:
-    if not found.genes and found.unknown:
+    if not found.genes and found.unknown and set(found.left_out) <= {"unknown_sequence"}:
         how = f"{config.aliases} translates none of them" if config.aliases else "for example with sources.aliases"
         raise InputError(
             f"{config.annotation}: shares no sequence name with {config.fasta}",
@@ -162,7 +162,7 @@ def _require_genes(found: GeneFile, config: SourceConfig) -> None:
         return
     if left_out := found.left_out.total():
         reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in found.left_out.most_common())
-        problem = f"{config.annotation}: none of its {counted(left_out, 'gene')} is left ({reasons})"
+        problem = f"{config.annotation}: no gene is left of {left_out:,} ({reasons})"
         raise InputError(problem, f"check that it is of the assembly of {config.fasta}", key="sources.annotation")
     types = ", ".join(name for name, _ in found.types.most_common(6))
     raise InputError(

@@ -94,7 +94,7 @@ class ProgressReporter:
 
     Args:
         steps: optimizer steps of an epoch.
-        last_epoch: number of epochs of the run.
+        epochs_planned: the epochs of the run, unless it ends early.
         logger: gets what is worth a note or a warning.
         stage: advanced by steps.
         epochs: gets the records of finished epochs.
@@ -103,14 +103,12 @@ class ProgressReporter:
         saved_position: up to where everything is on disk, as workers that returned have reported; None before.
     """
 
-    def __init__(self, steps: int, last_epoch: int, logger: RunLogger, stage: Stage, epochs: EpochReports) -> None:
-        self._steps, self._last_epoch, self._logger, self._stage, self._epochs = (
-            steps,
-            last_epoch,
-            logger,
-            stage,
-            epochs,
-        )
+    def __init__(self, steps: int, epochs_planned: int, logger: RunLogger, stage: Stage, epochs: EpochReports) -> None:
+        self._steps = steps
+        self._last_epoch = epochs_planned
+        self._logger = logger
+        self._stage = stage
+        self._epochs = epochs
         self.saved_position: Position | None = None
         self._position = Position(0, 0)
         self._steps_shown = 0
@@ -141,7 +139,8 @@ class ProgressReporter:
                 self._epochs.report([record])
             case TrainingEnded(position):
                 self.saved_position = position
-                self._show(position)
+                # An epoch at its start has not begun: with `training.patience` it never will.
+                self._show(position, begun=max(1, position.epoch + (position.step > 0)))
 
     def _training_began(self, event: TrainingBegan) -> None:
         position = event.position
@@ -158,10 +157,11 @@ class ProgressReporter:
         self._show(position)
         self._epochs.report(event.records)
 
-    def _show(self, position: Position) -> None:
+    def _show(self, position: Position, begun: int | None = None) -> None:
+        """Show a position, with the epoch that it is in or, where given, the number of those begun."""
         self._position = max(self._position, position)
         done = self._count(self._position)
-        epoch = min(self._position.epoch + 1, self._last_epoch)
+        epoch = begun or min(self._position.epoch + 1, self._last_epoch)
         self._stage.describe(_summary(epoch, self._record, self._line))
         # Repeated steps do not move the bar back.
         self._stage.advance(max(0, done - self._steps_shown))

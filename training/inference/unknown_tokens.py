@@ -79,7 +79,7 @@ def check_windows(
         pieces.append(sequence.base_codes(genome.sequence(names[number], start, start + window)))
     scored = [codes for codes in pieces if (codes == sequence.OTHER).mean() <= max_unknown_letters]
     if not scored:
-        progress.warn(f"{source}: no window that was looked at has a score: most of their letters are unknown")
+        progress.warn(f"{source}: no window that was looked at has a score: most of its letters are unknown")
     _check(source, scored, tokenizer, progress)
 
 

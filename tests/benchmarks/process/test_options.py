@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.process.options import add_data, at_least, parse
+from benchmarks.process.results import read_results
+from pipelines import storage
 
 
 @pytest.fixture
@@ -47,16 +49,27 @@ def test_small_runs_are_stored_elsewhere(
     assert parse(parser, tmp_path / "stored.json", small=("epochs",)).epochs == 1
 
 
-def test_a_folder_is_no_file_of_figures(
+@pytest.mark.parametrize(("path", "problem"), [(".", "is a directory"), ("/dev/null", "is not a regular file")])
+def test_what_is_no_file_is_refused_before_anything_is_measured(
     parser: argparse.ArgumentParser,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
+    path: str,
+    problem: str,
 ) -> None:
-    command_line(monkeypatch, "--results", tmp_path)
+    command_line(monkeypatch, "--results", path)
     with pytest.raises(SystemExit):
-        parse(parser, tmp_path / "stored.json")
-    assert f"--results: {tmp_path} is a folder; name a file" in capsys.readouterr().err
+        parse(parser, Path("stored.json"))
+    assert f"--results {Path(path).resolve()}: {problem}" in capsys.readouterr().err
+
+
+def test_of_a_link_the_file_that_it_leads_to_is_written(
+    parser: argparse.ArgumentParser, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "link.json").symlink_to(tmp_path / "figures.json")
+    command_line(monkeypatch, "--results", tmp_path / "link.json")
+    storage.write_json(parse(parser, tmp_path / "stored.json").results, {"cpus": 2})
+    assert read_results(tmp_path / "figures.json") == read_results(tmp_path / "link.json") == {"cpus": 2}
 
 
 def test_numbers_below_the_least_are_refused(
@@ -83,7 +96,8 @@ def test_the_folder_of_data_is_named_by_the_option_before_the_variable(
 def test_without_a_folder_of_data_the_command_line_is_refused(
     parser: argparse.ArgumentParser, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.delenv("RAYGENE_DATA", raising=False)
+    # An empty variable names no folder, as in other programs.
+    monkeypatch.setenv("RAYGENE_DATA", "")
     add_data(parser)
     with pytest.raises(SystemExit):
         parser.parse_args([])

@@ -119,6 +119,20 @@ def test_a_gene_over_most_of_a_sequence_does_not_keep_it_whole(giant: tuple[int,
     assert chosen.genes["validation"] == pytest.approx(10, abs=2)
 
 
+@pytest.mark.parametrize("count", [3, 9, 10])
+def test_a_gene_over_a_sequence_of_few_genes_does_not_keep_it_whole(count: int) -> None:
+    genes = {"1": np.concatenate([evenly(count, 100_000), np.array([(0, 100_000)])])}
+    chosen = choose({"1": 100_000}, genes)
+    assert chosen.crossing == 1
+    assert_each_split_has_a_gene_of_its_own(chosen, {"1": 100_000}, genes)
+
+
+def test_of_many_genes_that_all_overlap_in_a_chain_few_are_tried_as_crossing() -> None:
+    starts = np.arange(20_000) * 10
+    genes = np.stack([starts, starts + 25], 1)
+    assert (choose({"1": 300_000}, {"1": genes}).validation, choose({"1": 300_000}, {"1": genes}).test) == ([], [])
+
+
 @pytest.mark.parametrize("counts", [(1,), (2,), (1, 1)])
 def test_genes_that_cannot_be_divided_into_three_are_held_out_nowhere(counts: tuple[int, ...]) -> None:
     lengths = {f"chr{number}": 10_000 for number in range(len(counts))}

@@ -124,6 +124,27 @@ def test_several_genomes_are_split_each_and_named_with_their_genome(tmp_path: Pa
     assert run_here("build", path, "--dry-run").returncode == 0
 
 
+@pytest.mark.parametrize(("sequences", "is_noted"), [(3, True), (70, False)])
+def test_a_genome_of_few_genes_is_said_to_be_in_train_unless_shares_are_drawn_of_it_too(
+    tmp_path: Path, sequences: int, is_noted: bool
+) -> None:
+    flags: list[str | Path] = []
+    for name, number, genes in (("a", sequences, 1), ("a2", 6, 4), ("b", 1, 2)):
+        fasta, annotation = tmp_path / f"{name}.fa", tmp_path / f"{name}.gff3"
+        names = [f"{name}{index}" for index in range(number)]
+        fasta.write_text("".join(f">{one}\n{'ACGTTGCA' * 500}\n" for one in names))
+        rows = [
+            f"{one}\tx\tgene\t{1 + 1000 * gene}\t{600 + 1000 * gene}\t.\t+\t.\tID={one}.{gene}\n"
+            for one in names
+            for gene in range(genes)
+        ]
+        annotation.write_text("##gff-version 3\n" + "".join(rows))
+        flags += ["--fasta", fasta, "--annotation", annotation, "--genome", name]
+    done = run_here("init", tmp_path / "mine", "--preset", "recognise", *flags)
+    assert done.returncode == 0, done.stderr
+    assert ("b: nothing is held out" in done.stderr) == is_noted
+
+
 @pytest.mark.parametrize(
     ("flags", "message"),
     [

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from pipelines.build import defaults
 from pipelines.config import DatasetConfig, validate
 
@@ -58,6 +60,12 @@ def test_keys_that_no_labelled_sequence_reads_are_named_with_the_reason() -> Non
     assert unread(divided) == ["negatives.ratio", "crop.length", "split.validation"]
     assert unread(whole, divided) == ["negatives.ratio", "crop.length"]
     assert unread(GENOME, whole) == []
+
+
+@pytest.mark.parametrize("split", [{"test": ["t.csv"]}, {"by": "genome", "test": ["f"]}, {"by": "random"}])
+def test_lists_of_a_split_are_read_of_sequences_in_files_of_splits_too(split: dict[str, object]) -> None:
+    values = {"sources": [{"genome": "f", "train": "t.csv", "validation": "v.csv"}], "split": split}
+    assert defaults.unread(validate(DatasetConfig, values, "test")) == []
 
 
 def test_default_values_that_are_written_out_are_not_unread() -> None:

@@ -218,7 +218,11 @@ def test_an_annotation_without_coding_sequences_is_refused(genes: GeneGenome, tm
     [
         ([], "no gene in it; it has no rows"),
         (["chr1\tx\tregion\t1\t9\t.\t+\t.\tID=r"], "no gene in it; it has rows of region"),
-        (["chr1\tx\tgene\t99001\t99900\t.\t+\t.\tID=g"], r"none of its 1 gene is left \(1 past the end\)"),
+        (["chr1\tx\tgene\t99001\t99900\t.\t+\t.\tID=g"], r"no gene is left of 1 \(1 past the end\)"),
+        (
+            ["chr1\tx\tgene\t99001\t99900\t.\t+\t.\tID=g", "chrU\tx\tgene\t1\t90\t.\t+\t.\tID=u"],
+            r"no gene is left of 2 \(1 past the end, 1 unknown sequence\)",
+        ),
     ],
 )
 def test_an_annotation_without_genes_is_named_as_what_is_wrong(

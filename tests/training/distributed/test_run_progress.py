@@ -81,6 +81,14 @@ def test_the_last_epoch_is_named_at_the_end(tmp_path: Path) -> None:
     assert run.stage.text.startswith("epoch 3  ")
 
 
+def test_of_a_run_that_patience_ended_the_last_epoch_that_began_is_named(tmp_path: Path) -> None:
+    run = ReportedRun(tmp_path)
+    run.report(TrainingBegan(Position(0, 0), (), workers=1))
+    run.report(EpochFinished(record(2)))
+    run.report(TrainingEnded(Position(2, 0)))
+    assert run.stage.text.startswith("epoch 2  ")
+
+
 def test_a_resumed_run_names_its_checkpoint(tmp_path: Path) -> None:
     run = ReportedRun(tmp_path)
     run.report(TrainingBegan(Position(2, 50), (record(1), record(2)), workers=1))

@@ -70,4 +70,4 @@ def test_windows_that_are_left_unscored_do_not_count() -> None:
 def test_a_genome_without_a_window_to_score_is_told() -> None:
     progress, genome = Warnings(), Letters(a="N" * 500, b="n" * 40)
     unknown_tokens.check_windows("x.fa", genome.lengths, 20, 0.5, genome, TOKENIZER, progress)
-    assert progress.texts == ["x.fa: no window that was looked at has a score: most of their letters are unknown"]
+    assert progress.texts == ["x.fa: no window that was looked at has a score: most of its letters are unknown"]

@@ -53,6 +53,13 @@ def agreeing(number: int, singular: str, plural: str) -> str:
     return singular if number == 1 else plural
 
 
+def bytes_in_units(count: float) -> str:
+    """A number of bytes in kB, MB or GB, such as `212.5 MB`; two numbers that are compared do not both become 0."""
+    if count < 1e6:
+        return f"{count / 1e3:,.1f} kB"
+    return f"{count / 1e6:,.1f} MB" if count < 1e9 else f"{count / 1e9:,.2f} GB"
+
+
 def log_of_another_program(text: str) -> str:
     r"""Lines that another program wrote, fit for a screen: its newlines, tabs and plain colours stay.
 

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.config import DatasetConfig
+from pipelines.display import bytes_in_units
 from pipelines.errors import ResourceError
 from pipelines.genome.labelled import Collection
 from pipelines.genome.source import Source
@@ -136,7 +137,7 @@ def require_disk(required_bytes: int, output: Path) -> None:
     free = free_bytes(output)
     if required_bytes > free:
         raise ResourceError(
-            f"{output}: the build needs about {required_bytes / 1e9:,.2f} GB and {free / 1e9:,.2f} GB are free",
+            f"{output}: the build needs about {bytes_in_units(required_bytes)} and {bytes_in_units(free)} are free",
             "free disk space or choose another output directory",
         )
 

@@ -179,7 +179,8 @@ class Checkpoints:
             partial.rename(self.directory / f"{name}-{digest}.pt")
         except (OSError, RuntimeError) as error:
             partial.unlink(missing_ok=True)
-            reason = " ".join(str(error).split())[:120]
+            error = _system_error(error)
+            reason = os_errors.cause(error)[:120]
             raise StorageError(
                 f"{self.directory}: a checkpoint cannot be written ({reason})",
                 f"{os_errors.fix(error, 'free disk space')}; the last good checkpoint stays",
@@ -187,6 +188,14 @@ class Checkpoints:
         self._on_saved()
         for old in self.all()[:-RETAINED]:
             old.path.unlink(missing_ok=True)
+
+
+def _system_error(error: OSError | RuntimeError) -> OSError | RuntimeError:
+    """What the operating system refused, which PyTorch replaces by an error about the position in its file."""
+    current: BaseException | None = error
+    while current is not None and not isinstance(current, OSError):
+        current = current.__cause__ or current.__context__
+    return current or error
 
 
 def copy_to_host(value: Any) -> Any:

@@ -75,6 +75,12 @@ def test_a_disk_that_is_too_small_is_an_error_before_any_work(tmp_path: Path) ->
         preflight.require_disk(10**15, tmp_path / "not" / "there" / "yet")
 
 
+def test_a_small_disk_is_named_in_units_in_which_it_is_not_0(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(preflight, "free_bytes", lambda folder: 204_800)
+    with pytest.raises(ResourceError, match=r"the build needs about 1\.5 MB and 204\.8 kB are free: free disk space"):
+        preflight.require_disk(1_500_000, tmp_path)
+
+
 def test_working_files_are_those_of_intervals_and_their_sketches(
     genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+import resource
 from pathlib import Path
 from typing import Any
 
@@ -112,6 +113,22 @@ def test_a_directory_that_cannot_be_written_is_an_error_at_the_next_save_and_the
     with pytest.raises(ResourceError, match="cannot be written"):
         blocked.save(document(3))
     assert len(checkpoints.all()) == 1
+
+
+def test_a_checkpoint_without_room_says_what_the_operating_system_refused(tmp_path: Path) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    checkpoints = Checkpoints(tmp_path / "run")
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4_096, limits[1]))
+    try:
+        checkpoints.save({**document(1), "model": {"w": torch.ones(10_000)}})
+        with pytest.raises(ResourceError) as caught:
+            checkpoints.wait()
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert str(caught.value) == (
+        f"{tmp_path}/run: a checkpoint cannot be written (File too large): raise the limit of file sizes (ulimit -f), "
+        "or choose another file system; the last good checkpoint stays"
+    )
 
 
 class Clock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from pipelines import report
+from pipelines.dataset.manifest import is_of_labelled_sequences
 from pipelines.display import counted
 from pipelines.report import Table
 from training.bundle.card_text import network
@@ -151,6 +152,8 @@ def _data(evaluation: Evaluation) -> Table:
     tokenizer, manifest = evaluation.dataset.tokenizer, evaluation.dataset.manifest
     crop = manifest["config"]["crop"]
     window = f"{crop['position']} windows of at most {crop['length']} bases" if crop["length"] else "whole genes"
+    if is_of_labelled_sequences(manifest):
+        window = "the labelled sequences, as they are"
     chromosomes = [chromosome.name for chromosome in evaluation.models[0].slices["chromosome"]]
     rows: list[tuple[object, ...]] = [
         ("tokens", f"{tokenizer.k}-mers, stride {tokenizer.stride}, tail {tokenizer.tail}"),

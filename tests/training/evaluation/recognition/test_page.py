@@ -61,6 +61,14 @@ def test_the_page_holds_intervals_parts_genes_left_out_and_mistakes(text: str) -
     assert "Caution: the model was trained on dataset elsewhere" in text
 
 
+def test_labelled_sequences_are_not_said_to_be_whole_genes(
+    evaluated: Evaluation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ("genes shown as", "the labelled sequences, as they are") not in page._data(evaluated).rows
+    monkeypatch.setitem(evaluated.dataset.manifest, "inputs", [{"genome": "promoters", "train_sha256": "0"}])
+    assert ("genes shown as", "the labelled sequences, as they are") in page._data(evaluated).rows
+
+
 def metrics(evaluated: Evaluation) -> str:
     """The page's tables of metrics, without figures, which take two seconds."""
     alone = report.Page("Evaluation", "")

@@ -48,7 +48,7 @@ def test_a_runtime_environment_that_ray_refuses_is_an_error_with_its_file(
 
 
 def test_a_missing_file_with_a_runtime_environment_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no such file"):
         environment([], str(tmp_path / "none.yaml"))
 
 

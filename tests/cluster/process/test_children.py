@@ -11,19 +11,25 @@ from cluster.process import children
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="processes are found in /proc")
 NAMES = ["sleep", "a) (b 1", "x"]
+# A shell says the number of a job as soon as it has forked; Popen returns once the program is the new one.
+PARENT = """
+import subprocess
+with subprocess.Popen(["sleep", "60"]) as process:
+    print(process.pid, flush=True)
+"""
 
 
 def test_the_descendants_of_a_process_are_those_of_its_children_too() -> None:
-    with subprocess.Popen(["sh", "-c", "sleep 60 & echo $!; wait"], stdout=subprocess.PIPE, text=True) as shell:
-        assert shell.stdout is not None
-        sleeping = int(shell.stdout.readline())
+    with subprocess.Popen([sys.executable, "-c", PARENT], stdout=subprocess.PIPE, text=True) as parent:
+        assert parent.stdout is not None
+        sleeping = int(parent.stdout.readline())
         names = children.descendants()
-        assert names[shell.pid] == "sh"
+        assert parent.pid in names
         assert names[sleeping] == "sleep"
         assert children.is_running(sleeping)
-        assert children.is_running(shell.pid)
+        assert children.is_running(parent.pid)
         os.kill(sleeping, 9)
-    assert not children.is_running(shell.pid)
+    assert not children.is_running(parent.pid)
 
 
 @pytest.mark.parametrize("name", NAMES)

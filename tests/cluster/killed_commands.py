@@ -38,22 +38,15 @@ class Command:
 
     def finish(self) -> tuple[str, str]:
         """What it wrote to the screen, and what to the other stream; it must end well."""
-        output, errors = self.process.communicate(timeout=LIMIT_S)
-        assert self.process.returncode == 0, errors[-3000:]
-        return output, errors
+        return finish(self.process)
 
     def wait_until(self, condition: Callable[[], object]) -> None:
         """Wait for a condition, which must hold before the command ends."""
-        deadline = time.monotonic() + LIMIT_S
-        while not condition():
-            assert self.process.poll() is None, self.process.communicate()[1][-3000:]
-            assert time.monotonic() < deadline
-            time.sleep(0.1)
+        wait_until(condition, self.process)
 
     def kill(self) -> None:
         """SIGKILL to the driver alone, as the system does where memory runs out."""
-        self.process.kill()
-        self.process.communicate(timeout=60)
+        kill(self.process)
 
     def kill_ray(self) -> str:
         """SIGKILL to the raylet and the head's service of its local Ray; what it says then, as it ends."""
@@ -62,6 +55,28 @@ class Command:
         for process in victims:
             os.kill(process, signal.SIGKILL)
         return self.process.communicate(timeout=LIMIT_S)[1]
+
+
+def finish(process: subprocess.Popen[str], limit_s: float = LIMIT_S) -> tuple[str, str]:
+    """What a process wrote to the screen, and what to the other stream; it must end well."""
+    output, errors = process.communicate(timeout=limit_s)
+    assert process.returncode == 0, errors[-3000:]
+    return output, errors
+
+
+def wait_until(condition: Callable[[], object], process: subprocess.Popen[str], limit_s: float = LIMIT_S) -> None:
+    """Wait for a condition, which must hold before a process ends."""
+    deadline = time.monotonic() + limit_s
+    while not condition():
+        assert process.poll() is None, process.communicate()[1][-3000:]
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def kill(process: subprocess.Popen[str]) -> None:
+    """SIGKILL to a process alone, and the end of its output."""
+    process.kill()
+    process.communicate(timeout=60)
 
 
 def run(*line: str | Path) -> tuple[str, str]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 import re
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import yaml
 
 from pipelines.stores.store import Store
+from tests.cluster.killed_commands import Command, run
 from tests.cluster.verbs.test_scan import bundle
 from tests.conftest import make_genome
 from tests.training.conftest import write_dataset
@@ -39,7 +37,6 @@ EXPERIMENT = {
         "concurrent": 1,
     },
 }
-LIMIT_S = 900
 
 
 @pytest.fixture
@@ -56,33 +53,6 @@ def here(tmp_path: Path, s3: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[P
     assert list((tmp_path / "cache" / "copies").glob("*/*")) == []
 
 
-def start(*line: str | Path) -> subprocess.Popen[str]:
-    root = str(Path(__file__).parents[2])
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([root, os.environ.get("PYTHONPATH", "")])}
-    command = [sys.executable, "-m", "raygene", *(str(word) for word in line)]
-    return subprocess.Popen(command, env=environment, text=True, stderr=subprocess.PIPE, stdout=subprocess.PIPE)
-
-
-def finish(process: subprocess.Popen[str]) -> str:
-    _, errors = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 0, errors[-3000:]
-    return errors
-
-
-def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert process.poll() is None, process.communicate()[1][-3000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """SIGKILL to the driver alone, as the system does where memory runs out."""
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
-
-
 def name_in(store: Store, pattern: str) -> bool:
     return any(re.fullmatch(pattern, name) for name in store.list())
 
@@ -97,21 +67,21 @@ def copied_log(here: Path) -> str:
 
 
 def test_a_run_of_two_workers_is_the_same_after_kills_of_a_worker_and_of_the_driver(here: Path) -> None:
-    finish(start(*train(here, here / "local")))
+    run(*train(here, here / "local"))
     expected = (here / "local" / "bundle" / "model.safetensors").read_bytes()
     store = Store("s3://data/runs/killed")
 
-    process = start(*train(here, store.address))
+    command = Command(*train(here, store.address))
     worker = r"worker 1 of 2: process (\d+)"
-    wait_until(lambda: re.search(worker, copied_log(here)), process)
+    command.wait_until(lambda: re.search(worker, copied_log(here)))
     os.kill(int(re.findall(worker, copied_log(here))[-1]), signal.SIGKILL)
-    wait_until(lambda: name_in(store, r"checkpoints-[^/]+/.*\.pt"), process)
-    kill(process)
+    command.wait_until(lambda: name_in(store, r"checkpoints-[^/]+/.*\.pt"))
+    command.kill()
     assert not store.exists("bundle/config.json")
-    assert "already" not in finish(start(*train(here, store.address)))
+    assert "already" not in run(*train(here, store.address))[1]
 
     assert store.read("bundle/model.safetensors", 1 << 30) == expected
-    assert "nothing to do" in finish(start(*train(here, store.address)))
+    assert "nothing to do" in run(*train(here, store.address))[1]
 
 
 def test_a_study_goes_on_from_the_store_when_its_driver_was_killed(here: Path) -> None:
@@ -119,17 +89,17 @@ def test_a_study_goes_on_from_the_store_when_its_driver_was_killed(here: Path) -
         line = ("tune", here / "experiment.yaml", "--dataset", here / "data", "--output", output)
         return (*line, "--cluster.cpus", "2", "--training.epochs", "2")
 
-    finish(start(*tune(here / "local")))
+    run(*tune(here / "local"))
     store = Store("s3://data/studies/killed")
-    process = start(*tune(store.address))
-    wait_until(lambda: name_in(store, r"trials/[^/]+/epochs\.jsonl"), process)
-    kill(process)
-    finish(start(*tune(store.address)))
+    command = Command(*tune(store.address))
+    command.wait_until(lambda: name_in(store, r"trials/[^/]+/epochs\.jsonl"))
+    command.kill()
+    run(*tune(store.address))
     assert (
         store.read("best/bundle/model.safetensors", 1 << 30)
         == (here / "local" / "best" / "bundle" / "model.safetensors").read_bytes()
     )
-    assert "Trials" in start(*tune(store.address), "--report-only").communicate(timeout=LIMIT_S)[0]
+    assert "Trials" in run(*tune(store.address), "--report-only")[0]
 
 
 def test_a_scan_goes_on_from_the_store_when_it_was_killed(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -140,13 +110,13 @@ def test_a_scan_goes_on_from_the_store_when_it_was_killed(here: Path, monkeypatc
         line = ("scan", model, "--fasta", made.fasta, "--output", output)
         return (*line, "--stride", "20", "--cluster.cpus", "2")
 
-    finish(start(*scan(here / "local" / "genes.gff3")))
+    run(*scan(here / "local" / "genes.gff3"))
     folder = Store("s3://data/scans/killed")
     place, _, query = folder.address.partition("?")
-    process = start(*scan(f"{place}/genes.gff3?{query}"))
-    wait_until(lambda: name_in(folder, r"\.genes\.gff3\.building.*") or folder.exists("genes.gff3"), process)
-    kill(process)
-    finish(start(*scan(f"{place}/genes.gff3?{query}")))
+    command = Command(*scan(f"{place}/genes.gff3?{query}"))
+    command.wait_until(lambda: name_in(folder, r"\.genes\.gff3\.building.*") or folder.exists("genes.gff3"))
+    command.kill()
+    run(*scan(f"{place}/genes.gff3?{query}"))
     for path in (here / "local").iterdir():
         if path.is_file() and path.suffix != ".json":
             assert folder.read(path.name, 1 << 30) == path.read_bytes()

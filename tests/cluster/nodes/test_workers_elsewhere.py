@@ -10,7 +10,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cluster import killed_commands
 from tests.cluster.nodes.ray_nodes import ROOT, Cluster, head
 from tests.cluster.verbs.test_annotate import bundle as structure_bundle
 from tests.cluster.verbs.test_scan import bundle as recognition_bundle
@@ -107,23 +107,11 @@ def nodes(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nodes]:
 
 
 def finish(process: subprocess.Popen[str]) -> str:
-    _, errors = process.communicate(timeout=LIMIT_S)
-    assert process.returncode == 0, errors[-3000:]
-    return errors
+    return killed_commands.finish(process, LIMIT_S)[1]
 
 
 def wait_until(condition: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    deadline = time.monotonic() + LIMIT_S
-    while not condition():
-        assert process.poll() is None, process.communicate()[1][-3000:]
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
-
-
-def kill(process: subprocess.Popen[str]) -> None:
-    """SIGKILL to the driver alone, as the system does where memory runs out."""
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=60)
+    killed_commands.wait_until(condition, process, LIMIT_S)
 
 
 def train(nodes: Nodes, output: str | Path) -> tuple[str | Path, ...]:
@@ -151,7 +139,7 @@ def test_a_run_is_the_same_after_kills_of_a_worker_and_of_the_driver(nodes: Node
     wait_until(lambda: nodes.copied("*/checkpoints-*/*.pt"), process)
     os.kill(int(re.findall(worker, log())[-1]), signal.SIGKILL)
     wait_until(lambda: "a worker was lost; resuming from the checkpoint at" in log(), process)
-    kill(process)
+    killed_commands.kill(process)
     assert not nodes.store("run/bundle").exists()
     finish(nodes.start(*train(nodes, nodes.address("run"))))
 
@@ -187,7 +175,7 @@ def test_genes_are_the_same_after_a_kill(nodes: Nodes, verb: str, bundle: str, r
     finish(nodes.start(*line, nodes.inputs / verb / "genes.gff3"))
     process = nodes.start(*line, f"{nodes.address(verb)}/genes.gff3")
     wait_until(lambda: nodes.copied("*/*genes.*/*") or nodes.store(f"{verb}/genes.gff3").exists(), process)
-    kill(process)
+    killed_commands.kill(process)
     finish(nodes.start(*line, f"{nodes.address(verb)}/genes.gff3"))
     for name in results:
         assert (nodes.store(verb) / name).read_bytes() == (nodes.inputs / verb / name).read_bytes()
@@ -212,7 +200,7 @@ def test_a_study_is_the_same_after_a_kill(nodes: Nodes) -> None:
     finish(nodes.start(*tune(nodes, nodes.inputs / "study", 1)))
     process = nodes.start(*tune(nodes, nodes.address("study"), 1))
     wait_until(lambda: nodes.copied("*/trials/*/epochs.jsonl"), process)
-    kill(process)
+    killed_commands.kill(process)
     assert not nodes.store("study/best").exists()
     finish(nodes.start(*tune(nodes, nodes.address("study"), 1)))
     assert weights(nodes.store("study/best")) == weights(nodes.inputs / "study" / "best")

@@ -47,28 +47,30 @@ class GcsProbe:
 
     Args:
         address: `host:port`.
+        clock: tells the time in seconds.
     """
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, clock: Callable[[], float] = time.monotonic) -> None:
         host, _, port = address.rpartition(":")
         self._address, self._target = address, (host.strip("[]"), int(port))
-        self._reached_at = time.monotonic()
+        self._clock = clock
+        self._reached_at = clock()
         self._tried_at = self._reached_at
 
     def __call__(self) -> str | None:
         """What was lost, or None; connects every few seconds at most."""
-        now = time.monotonic()
+        now = self._clock()
         if now - self._tried_at < GCS_INTERVAL_S:
             return None
         self._tried_at = now
         try:
             socket.create_connection(self._target, timeout=GCS_INTERVAL_S).close()
         except OSError as error:
-            if time.monotonic() - self._reached_at < GCS_PATIENCE_S:
+            if self._clock() - self._reached_at < GCS_PATIENCE_S:
                 return None
             reason = error.strerror or str(error)
             return f"the head of the cluster ({self._address}) has not answered for {GCS_PATIENCE_S:.0f} s ({reason})"
-        self._reached_at = time.monotonic()
+        self._reached_at = self._clock()
         return None
 
 

@@ -12,7 +12,7 @@ import pytest
 import ray
 
 from cluster.process import ray_watch
-from cluster.process.ray_watch import GcsProbe, RayWatch, lost_process
+from cluster.process.ray_watch import GCS_INTERVAL_S, GCS_PATIENCE_S, GcsProbe, RayWatch, lost_process
 
 
 def test_a_process_that_ends_is_named() -> None:
@@ -24,32 +24,53 @@ def test_a_process_that_ends_is_named() -> None:
     assert lost_process(processes) == f"raylet of the local Ray (process {process.pid}) has ended"
 
 
-def test_a_head_that_does_not_answer_is_lost_after_some_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_watch, "GCS_INTERVAL_S", 0.05)
-    monkeypatch.setattr(ray_watch, "GCS_PATIENCE_S", 0.5)
+class Clock:
+    """A clock that a test sets."""
+
+    def __init__(self) -> None:
+        self.seconds = 100.0
+
+    def __call__(self) -> float:
+        return self.seconds
+
+    def advance(self, seconds: float) -> None:
+        self.seconds += seconds
+
+
+def test_a_head_that_does_not_answer_is_lost_after_some_time() -> None:
+    clock = Clock()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         listener.listen()
-        address = f"127.0.0.1:{listener.getsockname()[1]}"
-        probe = GcsProbe(address)
-        time.sleep(0.1)
+        probe = GcsProbe(f"127.0.0.1:{listener.getsockname()[1]}", clock)
+        clock.advance(GCS_PATIENCE_S)
         assert probe() is None
-    time.sleep(0.1)
+    clock.advance(GCS_PATIENCE_S - 1)
     assert probe() is None
-    time.sleep(0.6)
+    clock.advance(GCS_INTERVAL_S)
     assert "has not answered" in (probe() or "")
 
 
-def test_a_head_that_comes_back_is_not_lost(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ray_watch, "GCS_INTERVAL_S", 0.05)
-    monkeypatch.setattr(ray_watch, "GCS_PATIENCE_S", 0.5)
+def test_a_head_is_not_asked_again_at_once() -> None:
+    clock = Clock()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
-        probe = GcsProbe(f"127.0.0.1:{listener.getsockname()[1]}")
-        time.sleep(0.3)
+        probe = GcsProbe(f"127.0.0.1:{listener.getsockname()[1]}", clock)
+        clock.advance(GCS_PATIENCE_S - 1)
+        assert probe() is None
+        clock.advance(GCS_INTERVAL_S - 1)
+        assert probe() is None
+
+
+def test_a_head_that_comes_back_is_not_lost() -> None:
+    clock = Clock()
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        probe = GcsProbe(f"127.0.0.1:{listener.getsockname()[1]}", clock)
+        clock.advance(GCS_PATIENCE_S - 1)
         assert probe() is None
         listener.listen()
-        time.sleep(0.3)
+        clock.advance(GCS_INTERVAL_S)
         assert probe() is None
 
 

@@ -6,6 +6,7 @@ was used a short while ago stays.
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 import time
@@ -24,13 +25,15 @@ def limit_bytes() -> float:
     """How many bytes each folder of the cache may hold.
 
     Raises:
-        UsageError: the environment variable is not a number.
+        UsageError: the environment variable is not a number, or below 0.
     """
     value = os.environ.get(LIMIT, str(DEFAULT_GIB))
     try:
         gib = float(value)
-    except ValueError as error:
-        raise UsageError(f"{LIMIT}={value}: not a number", "set it to a number of GiB, such as 100") from error
+    except ValueError:
+        gib = math.nan
+    if not gib >= 0:
+        raise UsageError(f"{LIMIT}={value}: not a number from 0 on", "set it to a number of GiB, such as 100")
     return gib * 2**30
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from pipelines import storage
+from pipelines.errors import UsageError
 from pipelines.stores import cache_room
 
 
@@ -42,3 +43,10 @@ def test_nothing_goes_within_the_limit(tmp_path: Path, monkeypatch: pytest.Monke
     cache_room.make_room(tmp_path)
     assert kept.exists()
     assert cache_room.make_room(tmp_path / "none") > 0
+
+
+@pytest.mark.parametrize("value", ["much", "nan", "-1", "-inf"])
+def test_a_limit_that_bounds_nothing_is_an_error(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(cache_room.LIMIT, value)
+    with pytest.raises(UsageError, match=f"^{cache_room.LIMIT}={value}: not a number from 0 on: set it to"):
+        cache_room.limit_bytes()

@@ -16,6 +16,8 @@ _BLANK = "\u115f\u1160\u2800\u3164\uffa0"
 _ANY_BLANK = re.compile(f"[{_BLANK}]")
 # Colours and weights of terminals, without those that hide text: concealed (8), or black on black.
 _PLAIN_COLOUR = re.compile(r"\x1b\[(?:(?:0?[0-4]|2[1-4]|3[1-79]|9[0-7]|39)?(?:;(?:0?[0-4]|2[1-4]|3[1-79]|9[0-7]))*)m")
+_UNITS = {"byte": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+_DIGITS, _MOST_DIGITS = 3, 6
 
 
 def escaped(text: str, allowed: str = "") -> str:
@@ -53,11 +55,16 @@ def agreeing(number: int, singular: str, plural: str) -> str:
     return singular if number == 1 else plural
 
 
-def bytes_in_units(count: float) -> str:
-    """A number of bytes in kB, MB or GB, such as `212.5 MB`; two numbers that are compared do not both become 0."""
-    if count < 1e6:
-        return f"{count / 1e3:,.1f} kB"
-    return f"{count / 1e6:,.1f} MB" if count < 1e9 else f"{count / 1e9:,.2f} GB"
+def format_size(size: float) -> str:
+    """A number of bytes in binary units, rounded to three digits, as in `512 bytes`, `35.2 MiB` and `24 GiB`."""
+    return _in_units(size, _DIGITS)
+
+
+def format_compared(first: float, second: float) -> tuple[str, str]:
+    """Two sizes that are compared, as `format_size` writes them, or with up to six digits where three read the same."""
+    digits = range(_DIGITS, _MOST_DIGITS + 1)
+    texts = ((_in_units(first, number), _in_units(second, number)) for number in digits)
+    return next(((one, other) for one, other in texts if one != other), (format_size(first), format_size(second)))
 
 
 def log_of_another_program(text: str) -> str:
@@ -72,6 +79,19 @@ def log_of_another_program(text: str) -> str:
         pieces += [shown(text[end : match.start()], "\n\t"), match.group()]
         end = match.end()
     return "".join([*pieces, shown(text[end:], "\n\t")])
+
+
+def _in_units(size: float, digits: int) -> str:
+    """A number of bytes rounded to so many digits, or to a whole number where that has more."""
+    # What would be rounded to 1,024 of a unit is one of the next.
+    unit, count = next((pair for pair in _UNITS.items() if round(abs(size) / pair[1]) < 1024), ("TiB", _UNITS["TiB"]))
+    if count == 1:
+        return counted(round(size), "byte")
+    value = size / count
+    exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
+    decimals = max(0, digits - 1 - exponent)
+    number = f"{value:,.{decimals}f}"
+    return f"{number.rstrip('0').rstrip('.') if decimals else number} {unit}"
 
 
 def _is_visible(character: str) -> bool:

@@ -18,6 +18,7 @@ from typing import Any
 
 from pipelines import os_errors
 from pipelines.address import masked_values
+from pipelines.display import format_size
 from pipelines.errors import BusyError, StorageError
 
 RUN_FOLDER = "RAYGENE_RUN_FOLDER"
@@ -103,7 +104,7 @@ def require_room(folder: Path, purpose: str) -> None:
     disk = shutil.disk_usage(folder)
     if disk.free < min(RESERVE, disk.total * RESERVED_SHARE):
         raise StorageError(
-            f"{folder}: {disk.free / 1e9:.2f} GB are free, too few for {purpose}",
+            f"{folder}: {format_size(disk.free)} are free, too few for {purpose}",
             "free space, or set RAYGENE_CACHE to a folder on a larger disk",
         )
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pipelines.display import counted
-from training.memory.capacity import format_size
+from pipelines.display import counted, format_size
 from training.memory.fixes import LENGTH_KEYS
 from training.tasks import Name
 from tuning.config import TuningConfig

@@ -12,14 +12,13 @@ from typing import Any
 import numpy as np
 
 from pipelines.dataset.token_dataset import MANIFEST, TokenDataset
-from pipelines.display import counted
+from pipelines.display import counted, format_size
 from pipelines.errors import BundleError, UsageError
 from pipelines.progress import Progress, Stage
 from pipelines.ray_map.nodes import Node, Shortage, held_by_any
 from pipelines.stores import worker_folder
 from training.bundle import start
 from training.config import ModelConfig, TrainingConfig
-from training.memory.capacity import format_size
 from training.models import embedding_file
 from training.splits import open_splits
 from training.tasks import Task

@@ -11,9 +11,8 @@ import numpy as np
 from scipy.stats import t
 
 from pipelines import fingerprint
-from pipelines.display import counted
+from pipelines.display import counted, format_size
 from pipelines.report import MISSING
-from training.memory.capacity import format_size
 from tuning import keys, lines, ranking
 from tuning.trial import ENDED, TIME_LIMIT, Trial
 

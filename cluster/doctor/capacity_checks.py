@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from cluster.doctor.findings import Finding
 from cluster.doctor.node_facts import Disk
 from cluster.doctor.node_report import NodeReport, findings_of, node_name, or_more
-from training.memory.capacity import format_size
+from pipelines.display import format_size
 
 MIN_MEMORY = 2 << 30
 MIN_SHARED_MEMORY = 1 << 30

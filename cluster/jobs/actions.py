@@ -19,6 +19,7 @@ from cluster.jobs.stop import stop_job
 from cluster.process import kept_work
 from cluster.screen.terminal import Terminal
 from pipelines import __version__
+from pipelines.display import format_size
 from pipelines.errors import ResourceError
 
 INTERRUPTED = 130
@@ -124,9 +125,7 @@ class JobActions:
             staged = package.stage(ROOT, Path(folder), command.files, example=example, send_anyway=send_anyway)
             for line in hints.left_behind(staged.too_large, staged.private, staged.unusual):
                 self.terminal.warn(line)
-            self.terminal.say(
-                f"job {job}: sending {staged.files} files, {staged.size / 1e6:,.1f} MB, to {self.address}"
-            )
+            self.terminal.say(f"job {job}: sending {staged.files} files, {format_size(staged.size)}, to {self.address}")
             try:
                 with (
                     self.terminal.stage("sending the code"),

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from pipelines.display import format_size
+
 
 def follow(job: str, address: str | None) -> str:
     """The command that follows a job.
@@ -48,7 +50,7 @@ def left_behind(too_large: Mapping[str, int], private: Sequence[str], unusual: S
         private: files that look like a secret.
         unusual: what is neither a file nor a directory.
     """
-    lines = [f"{name}: {size / 2**20:,.0f} MiB is not code, and is not sent" for name, size in too_large.items()]
+    lines = [f"{name}: {format_size(size)} is not code, and is not sent" for name, size in too_large.items()]
     if private:
         lines.append(f"not sent, for they look like secrets: {', '.join(private)} (--send NAME sends one all the same)")
     if unusual:

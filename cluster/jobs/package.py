@@ -17,6 +17,7 @@ from pathlib import Path
 
 from cluster.jobs.private_files import has_private_name, holds_private_key
 from pipelines import storage
+from pipelines.display import format_compared
 from pipelines.errors import ResourceError, UsageError
 
 PACKAGES = ("pipelines", "training", "tuning", "cluster", "raygene")
@@ -116,8 +117,9 @@ def stage(
         _write(folder / name, text.encode())
         files, size = files + 1, size + len(text)
     if size > MAX_BYTES:
+        total, largest = format_compared(size, MAX_BYTES)
         raise ResourceError(
-            f"{root}: {size / 2**20:,.0f} MiB of code, but a job takes {MAX_BYTES >> 20}",
+            f"{root}: {total} of code, but a job takes {largest}",
             f"move files that are not code out of {', '.join(PACKAGES)}",
         )
     return Package(folder, files, size, too_large, private, unusual)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from cluster.doctor.findings import Finding
 from cluster.doctor.node_report import NodeReport, node_name
-from training.memory.capacity import format_size
+from pipelines.display import format_size
 
 _SHOWN = 6
 

@@ -20,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from pipelines.display import format_size
 from pipelines.errors import ResourceError
 
 PREFIX = "raygene-"
@@ -105,7 +106,7 @@ def _create(environment: Mapping[str, str]) -> tuple[Path, IO[str]]:
             continue
         try:
             if (free := shutil.disk_usage(parent).free) < _ENOUGH_BYTES:
-                reasons.append(f"{parent} has {free / 2**20:.0f} MiB free")
+                reasons.append(f"{parent} has {format_size(free)} free")
                 continue
             folder = Path(tempfile.mkdtemp(prefix=PREFIX, dir=parent))
         except OSError as error:

@@ -11,6 +11,7 @@ from cluster.options.flags import positive
 from cluster.options.parser import Parser
 from cluster.options.scoring_flags import add_scoring_options, device_errors_name_the_flag
 from cluster.paths.output_paths import PathRole, Written
+from pipelines.display import format_size
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -204,6 +205,6 @@ def _tell(counts: Counts, outputs: Outputs, terminal: Terminal) -> None:
     if outputs.scores.is_dir():
         size = sum(path.stat().st_size for path in outputs.scores.rglob("*") if path.is_file())
         terminal.note(
-            f"{outputs.scores}: {size / 1e6:,.0f} MB of scores, which another run with other settings reads; "
+            f"{outputs.scores}: {format_size(size)} of scores, which another run with other settings reads; "
             "--discard-scores removes them"
         )

@@ -15,7 +15,7 @@ from cluster.screen.terminal import Terminal
 from pipelines import remote
 from pipelines.config import DatasetConfig
 from pipelines.config.tasks import CLASSIFY
-from pipelines.display import agreeing, counted
+from pipelines.display import agreeing, counted, format_size
 from pipelines.errors import UsageError
 from pipelines.stores.store import Store
 
@@ -171,11 +171,11 @@ def show_estimate(config: DatasetConfig, output: Path | Store, cluster: ClusterC
         )
     needed = preflight.estimate_disk_bytes(estimates, job.tokenizer)
     if isinstance(output, Store):
-        terminal.say(f"store: about {needed / 1e6:,.1f} MB; fingerprint {job.fingerprint[:12]}")
+        terminal.say(f"store: about {format_size(needed)}; fingerprint {job.fingerprint[:12]}")
         return
     free, more = preflight.free_bytes(output.absolute()), preflight.estimate_working_bytes(estimates)
     terminal.say(
-        f"disk: about {needed / 1e6:,.1f} MB, and {more / 1e6:,.1f} MB until it is complete, of {free / 1e9:,.1f} GB "
+        f"disk: about {format_size(needed)}, and {format_size(more)} until it is complete, of {format_size(free)} "
         f"free; fingerprint {job.fingerprint[:12]}"
     )
     preflight.require_disk(needed + more, output.absolute())

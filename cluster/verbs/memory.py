@@ -67,9 +67,9 @@ def run(context: Context) -> None:
 
 def show(context: Context, analysis: Analysis) -> None:
     """Show what training starts from, the parts of a step's memory, and the token budget."""
+    from pipelines.display import format_size
     from training.bundle import start
     from training.memory.analysis import HEADER
-    from training.memory.capacity import format_size
 
     plan, longest, say = analysis.plan, analysis.longest, context.terminal.say
     if analysis.start is not None:

@@ -9,7 +9,7 @@ from cluster.context import Context
 from cluster.options.parser import Parser
 from cluster.paths.output_paths import PathRole
 from pipelines import storage
-from pipelines.display import counted
+from pipelines.display import counted, format_size
 from pipelines.errors import UsageError
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def _show_list(models: list[IncludedModel], terminal: Terminal) -> None:
             *(model.name, described["task"], model.organisms),
             f"{', '.join(described['genomes'])}: {train['bases'] / 1e6:,.1f} Mb, {counted(train['genes'], 'gene')}",
         )
-        sized = (f"{model.size / 1e6:,.1f} MB", described["digest"][:12])
+        sized = (format_size(model.size), described["digest"][:12])
         for number, measured in enumerate(model.measured or [{}]):
             f1 = measured.get("f1", {})
             figures = (f"{f1[level]:.3f}" if level in f1 else "–" for level in ("cds_exon", "cds"))

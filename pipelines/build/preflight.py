@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pipelines.config import DatasetConfig
-from pipelines.display import bytes_in_units
+from pipelines.display import format_compared
 from pipelines.errors import ResourceError
 from pipelines.genome.labelled import Collection
 from pipelines.genome.source import Source
@@ -136,8 +136,9 @@ def require_disk(required_bytes: int, output: Path) -> None:
     """
     free = free_bytes(output)
     if required_bytes > free:
+        required, available = format_compared(required_bytes, free)
         raise ResourceError(
-            f"{output}: the build needs about {bytes_in_units(required_bytes)} and {bytes_in_units(free)} are free",
+            f"{output}: the build needs about {required} and {available} are free",
             "free disk space or choose another output directory",
         )
 

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pipelines import schema, storage
+from pipelines.display import format_compared, format_size
 from pipelines.errors import ResourceError, UsageError
 from pipelines.stores.cache_room import LIMIT, limit_bytes
 
@@ -82,19 +83,16 @@ def release(staging: Path) -> None:
 def _require(what: str, needed: int, limit: float, occupied: int) -> None:
     if needed + occupied <= limit:
         return
-    in_use = f", of which {_gib(occupied)} are in use" if occupied else ""
+    in_use = f", of which {format_size(occupied)} are in use" if occupied else ""
     wait = ", or wait for the processes that use it" if occupied else ""
+    required, largest = format_compared(needed, limit)
     least = -(-(needed + occupied) // 2**30)
     raise UsageError(
-        f"{what} takes {_gib(needed)} of this machine's cache, whose limit is {_gib(limit)}{in_use}",
+        f"{what} takes {required} of this machine's cache, whose limit is {largest}{in_use}",
         f"set {LIMIT} to {least} or more{wait}",
         code="cache_limit",
         key=LIMIT,
     )
-
-
-def _gib(size: float) -> str:
-    return f"{size / 2**30:,.1f} GiB" if size >= 2**30 or not size else f"{size / 2**30:.2g} GiB"
 
 
 def _free(datasets: Path, needed: int, limit: float) -> int:

@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 from pipelines import fingerprint, remote, storage
 from pipelines.dataset import manifest
 from pipelines.dataset.manifest import MANIFEST, REBUILD
-from pipelines.display import bytes_in_units
+from pipelines.display import format_compared
 from pipelines.errors import DatasetError, ResourceError
 from pipelines.stores import cache_room, reading, systems
 from pipelines.stores.store import Store, each
@@ -160,8 +160,8 @@ def _make_room(entry: Path, needed: int, source: _Source) -> None:
     folder = entry.parent
     free = cache_room.make_room(folder, needed, keep=entry, idle_s=IN_USE_S)
     if needed > free:
+        required, available = format_compared(needed, max(free, 0))
         raise ResourceError(
-            f"{folder}: the files of {source.shown} need {bytes_in_units(needed)} and {bytes_in_units(max(free, 0))} "
-            "are free for them",
+            f"{folder}: the files of {source.shown} need {required} and {available} are free for them",
             f"free disk space, set RAYGENE_CACHE to a directory on a larger disk, or raise {cache_room.LIMIT}",
         )

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from pipelines import fingerprint
+from pipelines.display import format_size
 
 DIGEST = "digest"
 Pairs = list[tuple[str, Any]]
@@ -45,7 +46,7 @@ def parse(content: bytes, largest: int, make: Callable[[Pairs], Any] = dict, *, 
         ValueError: it is too large or nested too deep, not JSON, or has a key twice.
     """
     if len(content) > largest:
-        raise ValueError(f"{len(content):,} bytes are too many")
+        raise ValueError(f"{format_size(len(content))} are too many")
 
     def make_unique(pairs: Pairs) -> Any:
         if len({key for key, _ in pairs}) < len(pairs):

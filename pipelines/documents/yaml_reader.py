@@ -15,6 +15,7 @@ import yaml
 from yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
 from pipelines import os_errors
+from pipelines.display import format_size
 from pipelines.errors import InputError
 
 MAX_BYTES = 4 << 20
@@ -80,7 +81,7 @@ def read(path: Path, content: str) -> Any:
         reason = os_errors.cause(error)
         raise InputError(f"{path}: {reason[0].lower()}{reason[1:]}", f"name {content}") from error
     if len(data) > MAX_BYTES:
-        raise InputError(f"{path}: larger than {MAX_BYTES >> 20} MiB", f"name {content}")
+        raise InputError(f"{path}: larger than {format_size(MAX_BYTES)}", f"name {content}")
     try:
         return parse(data.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

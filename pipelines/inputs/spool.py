@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 from pipelines import storage
+from pipelines.display import format_size
 from pipelines.errors import InputError, RaygeneError, UsageError
 from pipelines.inputs import contents
 
@@ -109,7 +110,7 @@ class Spool:
         self.note(f"{option} {name}: reading it once, into a file for this command")
         size = _read(option, name, path, copy)
         self._copies[pipe] = (option, name, copy)
-        self.note(f"{option} {name}: {size:,} bytes")
+        self.note(f"{option} {name}: {format_size(size)}")
         return str(copy)
 
     def _new_folder(self, number: int) -> Path:
@@ -177,7 +178,7 @@ def _read(option: str, name: str, path: Path, copy: Path) -> int:
                 size += len(block)
                 if size > MAX_BYTES:
                     raise InputError(
-                        f"{option} {name}: does not end after {MAX_BYTES / 1e9:,.0f} GB", "write it to a file first"
+                        f"{option} {name}: does not end after {format_size(MAX_BYTES)}", "write it to a file first"
                     )
                 storage.require_room(copy.parent, f"reading {option} {name}")
                 rest = memoryview(block)

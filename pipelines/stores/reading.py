@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from pipelines.display import format_size
 from pipelines.errors import DependencyError, InputError, RaygeneError, one_line
 from pipelines.remote import MissingError, redacted
 from pipelines.stores import causes, systems, web
@@ -106,14 +107,16 @@ class Folder:
                 seconds = time.monotonic() - began
                 if seconds > SLOW_AFTER_S and size < SLOWEST * seconds:
                     raise InputError(
-                        f"{self.address}/{name}: only {size:,} bytes came in {seconds:.0f} s",
+                        f"{self.address}/{name}: only {format_size(size)} came in {seconds:.0f} s",
                         "try again later, or copy the files to a local folder by other means",
                     )
                 write(block)
 
     def _require_size(self, name: str, size: int, max_bytes: int) -> None:
         if size > max_bytes:
-            raise InputError(f"{self.address}/{name}: larger than the {max_bytes:,} bytes it may have", "restore it")
+            raise InputError(
+                f"{self.address}/{name}: larger than the {format_size(max_bytes)} it may have", "restore it"
+            )
 
     def _read_error(self, name: str, error: Exception) -> RaygeneError:
         """The error for whatever a driver raises; every driver has exception classes of its own."""

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple
 from urllib.parse import quote, urlsplit
 
 from pipelines import storage
+from pipelines.display import format_size
 from pipelines.errors import RaygeneError, UsageError
 from pipelines.remote import MissingError, local_path
 from pipelines.stores import causes, conditional, systems
@@ -139,7 +140,7 @@ class Store:
             while block := stream.read(_BLOCK):
                 blocks.append(block)
                 if sum(map(len, blocks)) > max_bytes:
-                    raise UsageError(f"{self.shown}/{name}: larger than {max_bytes:,} bytes", "restore it")
+                    raise UsageError(f"{self.shown}/{name}: larger than {format_size(max_bytes)}", "restore it")
         return b"".join(blocks)
 
     def read_if_present(self, name: str) -> bytes | None:

@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 
 from pipelines import os_errors
 from pipelines.config import TokenizerConfig
+from pipelines.display import format_size
 from pipelines.errors import DatasetError
 from pipelines.tokens.kmer_encoding import KmerLayout
 from pipelines.tokens.vocabulary import SPECIALS, Vocabulary
@@ -78,7 +79,7 @@ def read(location: Path, shown: str | None = None) -> TokenizerParameters:
 
 def _text(path: Path) -> str:
     if path.stat().st_size > _LARGEST:
-        raise ValueError(f"larger than {_LARGEST >> 20} MiB")
+        raise ValueError(f"larger than {format_size(_LARGEST)}")
     return path.read_text(encoding="utf-8")
 
 

@@ -1,8 +1,12 @@
 from __future__ import annotations
 
-import pytest
+import re
 
-from pipelines.display import escaped, log_of_another_program, shown
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipelines.display import escaped, format_compared, format_size, log_of_another_program, shown
 
 HOSTILE = {
     "\x1b[2Jx": r"\x1b[2Jx",
@@ -52,3 +56,53 @@ def test_a_log_cannot_command_the_terminal(code: str) -> None:
 
 def test_a_log_is_without_credentials() -> None:
     assert "S3CR3T" not in log_of_another_program("pip --index-url https://u:S3CR3T@pypi.org/simple\n")
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 bytes"),
+        (0.7, "1 byte"),
+        (512, "512 bytes"),
+        (1_000, "1,000 bytes"),
+        (2_048, "2 KiB"),
+        (204_750, "200 KiB"),
+        (1_500_000, "1.43 MiB"),
+        (1_003 << 20, "1,003 MiB"),
+        ((1 << 20) - 1, "1 MiB"),
+        (1_023.6 * 2**20, "1 GiB"),
+        (9.996 * 2**20, "10 MiB"),
+        (2.5 * 2**30, "2.5 GiB"),
+        (24 << 30, "24 GiB"),
+        (10**15, "909 TiB"),
+        (2_000 << 40, "2,000 TiB"),
+        (-(3 << 20), "-3 MiB"),
+    ],
+)
+def test_a_size_has_three_digits_and_the_unit_that_suits_it(size: float, text: str) -> None:
+    assert format_size(size) == text
+
+
+@given(st.integers(1, 1 << 60))
+def test_a_size_is_within_half_of_its_third_digit(size: int) -> None:
+    number, unit = format_size(size).split()
+    units = {"byte": 1, "bytes": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+    assert float(number.replace(",", "")) * units[unit] == pytest.approx(size, rel=0.005)
+    assert re.fullmatch(r"[0-9,]{1,9}|[0-9]\.[0-9]{1,2}|[0-9]{2}\.[0-9]", number)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "texts"),
+    [
+        (3 << 30, 1 << 20, ("3 GiB", "1 MiB")),
+        ((100 << 20) + 200_000, 100 << 20, ("100.2 MiB", "100 MiB")),
+        ((3 << 30) + (4 << 20), 3 << 30, ("3.004 GiB", "3 GiB")),
+        (200, 0, ("200 bytes", "0 bytes")),
+        ((3 << 30) + 1, (3 << 30) + 2, ("3 GiB", "3 GiB")),
+        (5 << 30, 5 << 30, ("5 GiB", "5 GiB")),
+    ],
+)
+def test_two_sizes_that_are_compared_read_differently_if_six_digits_tell_them_apart(
+    first: int, second: int, texts: tuple[str, str]
+) -> None:
+    assert format_compared(first, second) == texts

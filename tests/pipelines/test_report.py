@@ -168,6 +168,7 @@ def test_numbers_written_as_text_are_aligned_and_names_are_not() -> None:
             "828 MiB",
             "1.0 GiB",
             "5 (2.1%)",
+            "512 bytes",
             "1e-05",
             "3-mers",
         )
@@ -183,6 +184,7 @@ def test_numbers_written_as_text_are_aligned_and_names_are_not() -> None:
             "1,003 MiB",
             "–",
             "3,787 (100%)",
+            "2 KiB",
             "0.1",
             "4",
         )
@@ -190,7 +192,7 @@ def test_numbers_written_as_text_are_aligned_and_names_are_not() -> None:
     small_page = report.Page("t")
     small_page.table("c", [str(number) for number in range(len(rows[0]))], rows)
     kinds = [dict(attributes).get("class") for tag, attributes in cells(small_page.html()) if tag == "th"]
-    assert kinds == [None, None, "n", "n", "n", "n", "n", "n", "n", "n", None]
+    assert kinds == [None, None, "n", "n", "n", "n", "n", "n", "n", "n", "n", None]
 
 
 def cells(text: str) -> list[tuple[str, list[tuple[str, str | None]]]]:

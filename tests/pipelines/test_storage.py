@@ -4,6 +4,7 @@ import errno
 import fcntl
 import multiprocessing
 import os
+import shutil
 import signal
 import stat
 import time
@@ -180,3 +181,12 @@ def test_a_cache_that_is_made_is_for_its_owner_alone_and_one_that_is_there_stays
     (tmp_path / "file").touch()
     monkeypatch.setenv("RAYGENE_CACHE", str(tmp_path / "file" / "cache"))
     assert storage.cache_directory() == tmp_path / "file" / "cache"
+
+
+def test_the_room_of_a_small_disk_is_named_in_a_unit_in_which_it_is_not_0(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = shutil.disk_usage(tmp_path)._replace(total=64 << 20, free=204_800)
+    monkeypatch.setattr(shutil, "disk_usage", lambda folder: disk)
+    with pytest.raises(StorageError, match=rf"^{tmp_path}: 200 KiB are free, too few for unpacking a genome: "):
+        storage.require_room(tmp_path, "unpacking a genome")

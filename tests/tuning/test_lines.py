@@ -34,7 +34,7 @@ def test_the_line_of_a_trial_has_its_metrics_memory_time_and_state() -> None:
 
 def test_the_line_of_an_infeasible_trial_has_its_reason() -> None:
     trial = Trial(1, 1, "k", 0, {"model.hidden": 4096}, "infeasible", "too large", memory_predicted=3 << 30)
-    expected = "[1] trial 1: hidden 4096; 3.0 GiB predicted; infeasible (too large)"
+    expected = "[1] trial 1: hidden 4096; 3 GiB predicted; infeasible (too large)"
     assert lines.format_trial(trial, TuningConfig(search="grid"), 1) == expected
 
 
@@ -53,5 +53,5 @@ def test_values_and_durations_are_short() -> None:
 @pytest.mark.parametrize(("task", "key"), [("recognise", "crop.length"), ("structure", "window.length")])
 def test_a_study_that_nothing_fits_names_the_key_of_lengths_of_its_task(task: Any, key: str) -> None:
     text = lines.format_nothing_fits(1 << 30, task)
-    assert text.startswith("nothing fits 1.0 GiB: search smaller sizes or shorter sequences")
+    assert text.startswith("nothing fits 1 GiB: search smaller sizes or shorter sequences")
     assert f"({key})" in text

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import fingerprint, os_errors
+from pipelines.display import format_size
 from pipelines.documents import sealed_json
 from pipelines.errors import BundleError, InputError
 from pipelines.labels import classes
@@ -156,7 +157,7 @@ def read(content: bytes, shown: str, names: list[str]) -> StoredConfig:
 
 def _parse(content: bytes, shown: str) -> dict[str, Any]:
     if len(content) > LARGEST:
-        raise BundleError(f"{shown}: {len(content):,} bytes are too many for a configuration", RESTORE)
+        raise BundleError(f"{shown}: {format_size(len(content))} are too many for a configuration", RESTORE)
     try:
         document = sealed_json.parse(content, LARGEST)
     except ValueError as error:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from pipelines import remote, storage
+from pipelines.display import format_compared
 from pipelines.errors import BundleError, InputError, ResourceError, UsageError
 from pipelines.stores import reading
 from training.bundle import digests
@@ -68,8 +69,9 @@ def _fill(entry: Path, folder: reading.Folder, content: bytes, names: list[str],
     limit = _limit()
     declared = sum(max(entry["bytes"], 0) for entry in (stored.files or {}).values())
     if declared > limit:
+        total, largest = format_compared(declared, limit)
         raise BundleError(
-            f"{folder.address}: its files have {declared:,} bytes, more than the {limit:,} that a download may have",
+            f"{folder.address}: its files have {total}, more than the {largest} that a download may have",
             f"set {LIMIT} to a larger number of GiB, if they are right",
             code="too-large",
         )

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
 from pathlib import Path
 
-from pipelines.display import shown
+from pipelines.display import format_size, shown
 from pipelines.progress import Progress, Stage
 from training import tasks
 from training.distributed.messages import (
@@ -183,5 +183,5 @@ def _summary(epoch: int, record: Record, line: StepLine | None) -> str:
         parts.append(f"{line.tokens_per_second / 1e3:,.0f}k tokens/s")
         parts.append(f"padding {line.padding_share:.1%}")
         parts.append(f"waiting {line.wait_share:.1%}")
-        parts.append(f"{line.peak_memory_bytes / 2**30:.2f} GiB")
+        parts.append(format_size(line.peak_memory_bytes))
     return "  ".join(parts)

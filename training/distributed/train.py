@@ -21,6 +21,7 @@ from pipelines.audit import class_rules, shortcuts
 from pipelines.audit.rule_names import KMERS
 from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.display import format_size
 from pipelines.documents import yaml_writer
 from pipelines.errors import BundleError, ResourceError, TrainingError
 from pipelines.progress import Progress
@@ -49,7 +50,7 @@ from training.engine.checkpoints import Checkpoints, Document
 from training.engine.precision import require_device
 from training.engine.process import heap
 from training.engine.state import Record
-from training.memory.capacity import available_memory, format_size
+from training.memory.capacity import available_memory
 from training.memory.fitting import Fitting
 from training.models import embedding_file
 from training.observability import journal, start_record

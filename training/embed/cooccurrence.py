@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.display import format_compared
 from pipelines.errors import ResourceError, TrainingError, UsageError
 from pipelines.tokens.vocabulary import SPECIALS
 from training.memory import capacity
@@ -93,9 +94,9 @@ def require_memory(vocabulary: int) -> None:
         # Not every system says how much memory is free.
         return
     if (needed := BYTES_PER_PAIR * vocabulary**2) > free:
+        required, available = format_compared(needed, free)
         raise ResourceError(
-            f"pairs of {vocabulary:,} tokens take {capacity.format_size(needed)}, "
-            f"and {capacity.format_size(free)} are free",
+            f"pairs of {vocabulary:,} tokens take {required}, and {available} are free",
             f"free some, or {fix}",
         )
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.display import format_size
 from pipelines.tokens.tokenizer import Tokenizer
 from training import networks
 from training.bundle import start
@@ -18,7 +19,6 @@ from training.cost.shape import Device
 from training.engine.precision import require_device
 from training.hardware import devices
 from training.memory import capacity, work
-from training.memory.capacity import format_size
 from training.memory.fitting import Fitting
 from training.memory.formula import Estimate
 from training.memory.plan import DeviceMemory, MemoryPlan, MemoryPlanner

@@ -40,14 +40,6 @@ def parse_size(text: str) -> int:
     return int(size)
 
 
-def format_size(size: float) -> str:
-    """A size for people to read: 1.5 GiB, 312 MiB."""
-    for unit, name in ((2**40, "TiB"), (2**30, "GiB")):
-        if size >= unit:
-            return f"{size / unit:,.1f} {name}"
-    return f"{size / 2**20:,.0f} MiB" if size >= 2**20 else f"{size / 2**10:,.0f} KiB"
-
-
 def available_memory(kind: str, workers: int = 1) -> int:
     """Bytes that one worker may use on this machine.
 

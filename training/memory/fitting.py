@@ -13,9 +13,9 @@ from numpy.typing import NDArray
 
 from pipelines.audit import regression_size
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.display import format_compared
 from training.config import ModelConfig, TrainingConfig
 from training.memory import validation
-from training.memory.capacity import format_size
 from training.memory.fixes import Fix
 from training.memory.formula import Work, evaluation
 from training.memory.plan import DoesNotFitError
@@ -88,7 +88,8 @@ class Fitting:
         return evaluation(self.model, self.training, self.vocabulary_size, work)
 
     def _does_not_fit(self, usable: float) -> DoesNotFitError:
-        compared = f"needs {format_size(self.needed)}, and {format_size(usable)} are available"
+        required, available = format_compared(self.needed, usable)
+        compared = f"needs {required}, and {available} are available"
         if self.task != STRUCTURE:
             error = DoesNotFitError(
                 f"fitting the {self.name} to train, after training, {compared}",

@@ -14,13 +14,13 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.display import format_compared, format_size
 from pipelines.errors import ResourceError
 from training.config import ModelConfig, TrainingConfig
 from training.cost.shape import ID, Device
 from training.data.feed import most_tokens
 from training.engine.process import heap
 from training.memory import fixes, validation
-from training.memory.capacity import format_size
 from training.memory.fixes import Fix
 from training.memory.formula import IMPORTED, Estimate, Work, estimate
 from training.memory.probe import Probe
@@ -308,9 +308,10 @@ class MemoryPlanner:
             if is_gpu
             else "training.headroom, the worker itself and its prefetched batches"
         )
+        required, available = format_compared(needed, max(0, usable))
         error = DoesNotFitError(
-            f"model.kind {self.model.kind}: one sequence of {self._longest:,} tokens needs {format_size(needed)}, and "
-            f"the {'GPU' if is_gpu else 'machine'} has {format_size(max(0, usable))} of "
+            f"model.kind {self.model.kind}: one sequence of {self._longest:,} tokens needs {required}, and "
+            f"the {'GPU' if is_gpu else 'machine'} has {available} of "
             f"{format_size(self.device.size)} available (without {deducted}){reason}",
             f"set {shown}" if shown else "use a device with more memory",
         )
@@ -346,8 +347,9 @@ class MemoryPlanner:
 
     def _budget_does_not_fit(self, requested: int, largest: int) -> DoesNotFitError:
         needed = self._needed(self._heaviest(requested))
+        required, available = format_compared(needed, self._usable)
         error = DoesNotFitError(
-            f"training.token_budget {requested:,}: needs {format_size(needed)}, and {format_size(self._usable)} of "
+            f"training.token_budget {requested:,}: needs {required}, and {available} of "
             f"{format_size(self.device.size)} are available",
             f"set it to {largest} or leave it out",
         )

@@ -18,6 +18,7 @@ import torch
 from pipelines import storage
 from pipelines.dataset.location import Location
 from pipelines.dataset.token_dataset import TokenDataset
+from pipelines.display import format_size
 from pipelines.progress import Progress
 from pipelines.ray_map.nodes import living
 from pipelines.stores import worker_folder
@@ -192,8 +193,8 @@ class Profile:
         lines = [
             f"{self.tokens_per_second:,.0f} tokens/s on {self.setting.workers} × {self.device}: "
             f"{1e3 * self.step_seconds:.1f} ms and {first.tokens / first.steps:,.0f} tokens a step, "
-            f"{self.setting.padding:.1%} padding, memory {max(worker.memory for worker in self.measured) / 2**30:.2f} "
-            "GiB at most"
+            f"{self.setting.padding:.1%} padding, memory "
+            f"{format_size(max(worker.memory for worker in self.measured))} at most"
         ]
         if self.setting.workers > 1:
             waits = [shares(worker.seconds)["reduce"] for worker in self.measured]

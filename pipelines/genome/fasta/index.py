@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pipelines.display import format_size
 from pipelines.errors import InputError
 from pipelines.genome import sequence
 from pipelines.inputs import alphabet
@@ -156,7 +157,9 @@ def _record_at(descriptor: int, start: int, end: int, original: Path) -> Record:
             f"{original}: has CR line ends, as old Macs wrote them", "convert it, with tr '\\r' '\\n' < OLD > NEW"
         )
     if len(header) == MAX_HEADER:
-        raise InputError(f"{original}: a header of more than {MAX_HEADER:,} bytes ({header[:20]!r})", "break its line")
+        raise InputError(
+            f"{original}: a header of more than {format_size(MAX_HEADER)} ({header[:20]!r})", "break its line"
+        )
     words = header.split(maxsplit=1)
     try:
         name = words[0].decode("utf-8")

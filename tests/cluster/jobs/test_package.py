@@ -59,7 +59,7 @@ def test_a_file_too_large_to_be_code_is_listed_and_not_sent(tmp_path: Path) -> N
 
 def test_more_bytes_than_a_job_takes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(package, "MAX_BYTES", 1000)
-    with pytest.raises(ResourceError, match="MiB of code, but a job takes"):
+    with pytest.raises(ResourceError, match="MiB of code, but a job takes 1,000 bytes"):
         package.stage(ROOT, tmp_path, {})
 
 

@@ -31,7 +31,7 @@ def test_folders_are_counted_with_their_sizes() -> None:
     found = (Run("/tmp/raygene-a", 3 << 20, True), Run("/tmp/raygene-b", 1 << 30, False))
     (finding,) = check_runs(nodes({"runs": found}))
     assert finding.level == "ok"
-    assert finding.message == "1 in use (3 MiB), 1 of ended runs (1.0 GiB), which the next start removes"
+    assert finding.message == "1 in use (3 MiB), 1 of ended runs (1 GiB), which the next start removes"
 
 
 def test_a_token_that_others_can_read_is_a_warning() -> None:

@@ -166,7 +166,7 @@ def test_the_temporary_directory_of_the_environment_is_used_unless_its_path_is_t
     with run_folder({"TMPDIR": str(long)}) as path:
         assert path.parent == Path("/tmp")
     monkeypatch.setattr(folder, "_ENOUGH_BYTES", 1 << 60)
-    with pytest.raises(ResourceError, match=r"no folder for Ray's files \(.*MiB free.*\): set RAY_TMPDIR"):
+    with pytest.raises(ResourceError, match=r"no folder for Ray's files \(.*[MGT]iB free.*\): set RAY_TMPDIR"):
         run_folder({"TMPDIR": str(parent)}).__enter__()
 
 

@@ -88,7 +88,7 @@ def test_a_split_larger_than_the_limit_is_refused_and_nothing_is_removed_for_it(
     with pytest.raises(UsageError) as refused:
         split_cache.open_columns("d", parts, "train")
     assert re.search(
-        r": split train takes 1e-05 GiB of this machine's cache, whose limit is \S+ GiB: "
+        r": split train takes [1-9]\S* KiB of this machine's cache, whose limit is \S+ (bytes|KiB): "
         "set RAYGENE_CACHE_GIB to 1 or more$",
         str(refused.value),
     )
@@ -117,7 +117,7 @@ def test_what_another_process_uses_stays_until_it_ends(
     split_cache.open_columns("d", parts, "train")
     assert names(cache) == "acd"
     limit_to(size_of(cache, "a") + three - 1, monkeypatch)
-    with pytest.raises(UsageError, match=r"GiB are in use: .* or wait for the processes that use it"):
+    with pytest.raises(UsageError, match=r"KiB are in use: .* or wait for the processes that use it"):
         split_cache.open_columns("e", parts, "train")
     may_end.set()
     user.join(60)

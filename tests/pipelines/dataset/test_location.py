@@ -112,7 +112,7 @@ def test_copies_that_were_not_used_for_long_make_room(
 def test_a_cache_without_room_is_one_line(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cache_room.LIMIT, "0.000001")
     with pytest.raises(
-        ResourceError, match=r"need [1-9][0-9.]* kB and [0-9.]+ kB are free for them: .*RAYGENE_CACHE_GIB$"
+        ResourceError, match=r"need [1-9][0-9.]* KiB and \S+ (KiB|bytes) are free for them: .*RAYGENE_CACHE_GIB$"
     ):
         location.local(address)
 

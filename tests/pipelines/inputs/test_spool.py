@@ -169,5 +169,8 @@ def test_a_pipe_without_end_is_refused(spool: Spool, cache: Path, monkeypatch: p
 def test_a_pipe_that_would_fill_the_disk_is_refused(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(storage, "RESERVE", 1 << 60)
     monkeypatch.setattr(storage, "RESERVED_SHARE", 1.0)
-    with pipe_with(b"abc") as pipe, pytest.raises(StorageError, match=r"GB are free, too few for reading --fasta"):
+    with (
+        pipe_with(b"abc") as pipe,
+        pytest.raises(StorageError, match=r"[0-9] [MGT]iB are free, too few for reading --fasta"),
+    ):
         spool.file_of("--fasta", pipe)

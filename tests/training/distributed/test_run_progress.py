@@ -63,7 +63,7 @@ def test_progress_shows_loss_speed_padding_waiting_and_memory(tmp_path: Path) ->
     run.report(TrainingBegan(Position(0, 0), (), workers=2))
     run.report(StepsLogged(LINE))
     assert run.stage.done == 40
-    assert run.stage.text == "epoch 1  loss 0.250  412k tokens/s  padding 1.3%  waiting 0.2%  0.50 GiB"
+    assert run.stage.text == "epoch 1  loss 0.250  412k tokens/s  padding 1.3%  waiting 0.2%  512 MiB"
     run.report(EpochFinished(record(1, 0.91)))
     assert run.stage.done == 100
     assert "epoch 2  loss 0.250  validation AUROC 0.910" in run.stage.text

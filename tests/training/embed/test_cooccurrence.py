@@ -36,7 +36,7 @@ def test_a_vocabulary_without_a_table_of_pairs_is_refused() -> None:
 def test_a_table_that_memory_cannot_hold_is_refused_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(capacity, "available_memory", lambda kind: 2**30)
     with pytest.raises(
-        ResourceError, match=r"16,387 tokens take 3.5 GiB, and 1.0 GiB are free: free some, or choose"
+        ResourceError, match=r"16,387 tokens take 3\.5 GiB, and 1 GiB are free: free some, or choose"
     ) as raised:
         cooccurrence.count([], 16_387, 7, 4)
     assert "\n" not in str(raised.value)

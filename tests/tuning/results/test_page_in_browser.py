@@ -17,7 +17,7 @@ pytestmark = pytest.mark.full
 
 # A colour that each panel has and its axes have not: the lowest of the heat maps, the marks, the bars.
 PANELS = {"score": "#440154", "gap": "#000004", "history": report.GENE, "importance": report.ACCENT}
-WHY = "model.kind lstm: one sequence of 1,510 tokens needs 3.0 GiB, and the machine has 2.5 GiB (lower model.hidden)"
+WHY = "model.kind lstm: one sequence of 1,510 tokens needs 3.02 GiB, and the machine has 2.5 GiB (lower model.hidden)"
 
 
 def trials() -> list[Trial]:

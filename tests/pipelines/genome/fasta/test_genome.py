@@ -263,5 +263,5 @@ def test_unpacking_stops_before_the_disk_is_full(
     monkeypatch.setattr(storage, "RESERVED_SHARE", 1.0)
     path = tmp_path / "genome.fa.gz"
     path.write_bytes(gzip.compress(genome.fasta.read_bytes() + b"A"))
-    with pytest.raises(StorageError, match=r"GB are free, too few for unpacking .*genome\.fa\.gz: free"):
+    with pytest.raises(StorageError, match=r"[0-9] [MGT]iB are free, too few for unpacking .*genome\.fa\.gz: free"):
         open_genome("toy", path, Silent())

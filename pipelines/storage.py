@@ -6,10 +6,12 @@ old one stays until the new one is complete. Renames within one directory are at
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
 import shutil
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -201,10 +203,34 @@ def make_directory(directory: Path) -> None:
         try:
             return directory.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            # It existed, and another process has just removed it.
-            if isinstance(error, FileExistsError) and not os.path.lexists(directory):
+            # It, or a directory above it, existed, and another process has just removed it.
+            if isinstance(error, FileExistsError) and not os.path.lexists(error.filename):
                 continue
             raise write_error(directory, error) from error
+
+
+def require_creatable(directory: Path) -> None:
+    """Refuse a directory that does not exist and that `make_directory` could not make; nothing is written.
+
+    Raises:
+        StorageError: as of `make_directory`.
+    """
+    for path in (directory, *directory.parents):
+        number = None
+        try:
+            if not stat.S_ISDIR(path.stat().st_mode):
+                number = errno.EEXIST
+            elif path != directory and not os.access(path, os.W_OK | os.X_OK):
+                number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
+        except FileNotFoundError:
+            if not path.is_symlink():
+                continue
+            number = errno.EEXIST
+        except OSError as error:
+            raise write_error(directory, error) from error
+        if number is not None:
+            raise write_error(directory, OSError(number, os.strerror(number)))
+        return
 
 
 def _retired(directory: Path) -> Path:

@@ -42,8 +42,8 @@ def add_arguments(parser: Parser) -> None:
         "--output",
         type=PathRole.WRITTEN_DATASET,
         metavar="DATASET",
-        help="directory of the dataset, or a folder in a store such as s3://BUCKET/NAME (with --dry-run: where its "
-        "disk is checked)",
+        help="directory of the dataset, or a folder in a store such as s3://BUCKET/NAME (with --dry-run: what "
+        "is there, and its disk, are checked)",
     )
     parser.add_argument(
         "--dry-run",
@@ -55,10 +55,13 @@ def add_arguments(parser: Parser) -> None:
 def run(context: Context) -> None:
     """Build, and show what is in the dataset and what was left out."""
     from pipelines.build.pipeline import build
+    from pipelines.dataset import targets
 
     experiment = context.experiment()
     config = experiment.dataset(context.arguments.experiment)
     if context.arguments.dry_run:
+        if context.arguments.output is not None:
+            targets.target(_place(context.arguments.output)).check()
         show_estimate(config, _place(context.arguments.output or "."), experiment.cluster, context.terminal)
         return
     if context.arguments.output is None:

@@ -145,15 +145,18 @@ def _progress(run: Run) -> str:
     """What the command would find in the run's directory, and do with it.
 
     Raises:
+        StorageError: the directory cannot be made.
         TrainingError: the latest checkpoint is damaged.
         UsageError: the run would overwrite what it reads, or was started from another bundle.
     """
+    from pipelines import storage
     from training.bundle import start
     from training.observability import start_record
     from training.observability.embeddings import refuse_own
 
     refuse_own(run.model.embedding_file, run.output)
     start_record.refuse_own(run.training.start_from, run.output)
+    storage.require_creatable(run.output)
     start_record.require_same(run.output, run.key_without_start, start.digest(run.training))
     if run.finished():
         return "trained already, so that there is nothing to do"

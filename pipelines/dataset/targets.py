@@ -34,11 +34,19 @@ _BUILDING = ".building-"
 
 
 class Target(Protocol):
-    """Where a dataset is built; every method but `hold` is called within the context of `hold`."""
+    """Where a dataset is built; every method but `check` and `hold` is called within the context of `hold`."""
 
     @property
     def disk(self) -> Path | None:
         """A path on the disk that the whole dataset has to fit on; None where it is not on a disk of this machine."""
+
+    def check(self) -> None:
+        """Refuse a place where no dataset can be built, whoever writes there; nothing is written.
+
+        Raises:
+            DatasetError: what is there is not a dataset alone.
+            StorageError: it cannot be written.
+        """
 
     def hold(self) -> Any:
         """A context in which no other process writes there.
@@ -86,12 +94,12 @@ class LocalTarget:
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        self._check()
+        self.check()
         with storage.only_writer(self.path):
             storage.recover(self.path)
             yield
 
-    def _check(self) -> None:
+    def check(self) -> None:
         output = self.path
         if output.is_file():
             raise DatasetError(f"{output}: is a file", "choose a directory for --output")
@@ -107,7 +115,7 @@ class LocalTarget:
             names = {path.name if path.is_file() else f"{path.name}/" for path in output.iterdir()}
             names |= {f"{path.parent.name}/{path.name}" for path in output.glob("*/*")}
             _require_known(self, names)
-        storage.make_directory(output.parent)
+        storage.require_creatable(output.parent)
 
     def existing(self, expected_fingerprint: str, progress: Progress) -> dict[str, Any] | None:
         if not (self.path / MANIFEST).exists():
@@ -160,12 +168,12 @@ class StoredTarget:
     @contextmanager
     def hold(self) -> Iterator[None]:
         # Nothing is put where another program's files are, not even a lease.
-        self._check()
+        self.check()
         with lease.hold(self.store) as held:
             self._lease = [held]
             yield
 
-    def _check(self) -> None:
+    def check(self) -> None:
         names = set(self.store.list()) - {lease.NAME}
         own = {name for name in names if name.startswith(_BUILDING)}
         if names and MANIFEST not in names and not own:

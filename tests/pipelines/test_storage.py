@@ -8,6 +8,7 @@ import shutil
 import signal
 import stat
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,47 @@ def test_a_directory_that_cannot_be_written_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(ResourceError, match="cannot be written"):
         storage.write_text(tmp_path / "file" / "below.json", "x")
+
+
+PLACES = {
+    "file": r"cannot be written \(File exists\): choose another path: something of that name is there$",
+    "file/run": r"cannot be written \(Not a directory\): choose another path: a file is where a directory should be$",
+    "file/runs/run": r"cannot be written \(Not a directory\): ",
+    "link": r"cannot be written \(File exists\): ",
+    "link/run": r"cannot be written \(File exists\): ",
+    "circle/run": r"cannot be written \(Too many levels of symbolic links\): remove the circle",
+    "n" * 300: r"cannot be written \(File name too long\): choose a shorter name",
+}
+"""Directories that cannot be made, and why."""
+
+
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("make", [storage.make_directory, storage.require_creatable])
+def test_a_directory_that_cannot_be_made_is_refused_with_the_same_line_before_and_when_it_is_made(
+    tmp_path: Path, place: str, make: Callable[[Path], None]
+) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "link").symlink_to(tmp_path / "missing")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
+    with pytest.raises(StorageError, match=f"^{tmp_path / place}: {PLACES[place]}"):
+        make(tmp_path / place)
+
+
+@pytest.mark.parametrize(("flags", "reason"), [(os.ST_RDONLY, "Read-only file system"), (0, "Permission denied")])
+def test_a_directory_in_one_that_takes_nothing_is_refused_before_it_is_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: int, reason: str
+) -> None:
+    status = os.statvfs_result((*os.statvfs(tmp_path)[:8], flags, 255))
+    monkeypatch.setattr(os, "access", lambda path, mode: False)
+    monkeypatch.setattr(os, "statvfs", lambda path: status)
+    with pytest.raises(StorageError, match=rf"runs/run: cannot be written \({reason}\)"):
+        storage.require_creatable(tmp_path / "runs" / "run")
+    storage.require_creatable(tmp_path)
+
+
+def test_a_directory_that_can_be_made_is_not_made_by_the_check(tmp_path: Path) -> None:
+    storage.require_creatable(tmp_path / "runs" / "run")
+    assert not any(tmp_path.iterdir())
 
 
 def test_two_writers_of_one_directory_never_meet(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from cluster.screen.terminal import Terminal
 from cluster.verbs.build import show
 from pipelines.build.manifest import QUANTILES
 from pipelines.dataset.manifest import read_manifest
+from tests.cluster.command_line import experiment, one_line, run_here
 from tests.conftest import GenomeFiles
 from tests.pipelines.build.gene_genomes import make_gene_genome, structure_config, write_dataset
 
@@ -47,6 +48,18 @@ def test_a_dry_run_shows_splits_defaults_and_that_a_better_tokenizer_is_known(
     assert ["crop.length", "whole", "genes"] in words
     assert "time: about" in shown.out
     assert ("recognises genes better than the defaults" in shown.err) == is_noted
+
+
+@pytest.mark.parametrize("output", ["notes", "notes/text.md", "notes/text.md/data"])
+def test_a_dry_run_refuses_an_output_with_the_line_of_the_build_itself(
+    genome: GenomeFiles, tmp_path: Path, output: str
+) -> None:
+    (tmp_path / "notes").mkdir()
+    (tmp_path / "notes" / "text.md").write_text("mine")
+    command = ("build", experiment(genome, tmp_path), "--output", tmp_path / output)
+    line = one_line(run_here(*command, "--dry-run"), 1)
+    assert str(tmp_path / "notes") in line
+    assert line == one_line(run_here(*command), 1)
 
 
 def test_windows_genes_and_masked_bases_are_shown_by_split(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -91,6 +91,17 @@ def test_a_dry_run_refuses_an_output_with_the_line_of_the_run_itself(
         assert one_line(run_here(*common, "--dry-run"), 2) == one_line(run_here(*common), 2)
 
 
+@pytest.mark.parametrize("place", ["", "run", "runs/run"])
+def test_a_dry_run_refuses_an_output_at_or_below_a_file_as_the_run_itself(
+    dataset: Path, experiment: Path, tmp_path: Path, place: str
+) -> None:
+    (tmp_path / "file").write_text("")
+    common = ("train", experiment, "--dataset", dataset, "--output", tmp_path / "file" / place, *FAST)
+    line = one_line(run_here(*common, "--dry-run"), 1)
+    assert "cannot be written" in line
+    assert line == one_line(run_here(*common), 1)
+
+
 def test_memory_names_the_bundle_and_counts_no_state_of_what_is_frozen(
     dataset: Path, saved: Path, experiment: Path, tmp_path: Path
 ) -> None:

@@ -103,11 +103,13 @@ def test_files_of_others_are_left_alone(target: Target, built: Path, place: Path
     shutil.copytree(built, place)
     (place / name).parent.mkdir(exist_ok=True)
     (place / name).write_text("")
-    with pytest.raises(DatasetError, match=f"holds {name.split('/part')[0]}.*, which a rebuild would remove"):
-        target.hold().__enter__()
+    for refuse in (target.check, target.hold().__enter__):
+        with pytest.raises(DatasetError, match=f"holds {name.split('/part')[0]}.*, which a rebuild would remove"):
+            refuse()
     (place / MANIFEST).unlink()
-    with pytest.raises(DatasetError, match="holds files that are not a raygene dataset"):
-        target.hold().__enter__()
+    for refuse in (target.check, target.hold().__enter__):
+        with pytest.raises(DatasetError, match="holds files that are not a raygene dataset"):
+            refuse()
     assert not (place / lease.NAME).exists()
 
 

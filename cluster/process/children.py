@@ -1,4 +1,4 @@
-"""The processes that this one has started, directly or through others, and their end.
+"""The processes that this one, or another one, has started, directly or through others, and their end.
 
 Linux only: they are found in `/proc`. Elsewhere there are none to be found.
 """
@@ -30,13 +30,17 @@ def is_running(process: int) -> bool:
     return _name_and_parent(process) is not None
 
 
-def descendants() -> dict[int, str]:
-    """Process id to name of all living processes that this one has started, directly or through others."""
+def descendants(ancestor: int | None = None) -> dict[int, str]:
+    """Process id to name of all living processes that a process has started, directly or through others.
+
+    Args:
+        ancestor: id of the process; None for this one.
+    """
     children: dict[int, list[tuple[int, str]]] = {}
     for folder in PROC.glob("[0-9]*"):
         if found := _name_and_parent(int(folder.name)):
             children.setdefault(found[1], []).append((int(folder.name), found[0]))
-    living, parents = {}, [os.getpid()]
+    living, parents = {}, [os.getpid() if ancestor is None else ancestor]
     while parents:
         for process, name in children.get(parents.pop(), []):
             living[process] = name

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from cluster.process import children
 
 ROOT = Path(__file__).parents[2]
 
@@ -39,30 +42,14 @@ class Process:
         return title.startswith("ray::") and "IDLE" not in title and "Agent" not in title
 
 
-def processes() -> dict[Process, int]:
-    """Every living process, and its parent."""
-    found = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            text = (folder / "stat").read_text(errors="replace")
-            fields = text.rpartition(")")[2].split()
-            if fields[0] not in "ZX":
-                name = text.partition("(")[2].rpartition(")")[0]
-                found[Process(int(folder.name), fields[19], name)] = int(fields[1])
-    return found
+def processes() -> set[Process]:
+    """Every living process."""
+    return _living(int(folder.name) for folder in Path("/proc").glob("[0-9]*"))
 
 
 def descendants(root: int) -> set[Process]:
     """What a process has started, directly or through others."""
-    children: dict[int, list[Process]] = {}
-    for process, parent in processes().items():
-        children.setdefault(parent, []).append(process)
-    found, parents = set(), [root]
-    while parents:
-        for process in children.get(parents.pop(), []):
-            found.add(process)
-            parents.append(process.pid)
-    return found
+    return _living(children.descendants(root))
 
 
 def marked(mark: str) -> set[Process]:
@@ -72,4 +59,15 @@ def marked(mark: str) -> set[Process]:
         with suppress(OSError):
             if mark in Path(f"/proc/{process.pid}/environ").read_text(errors="replace"):
                 found.add(process)
+    return found
+
+
+def _living(pids: Iterable[int]) -> set[Process]:
+    found = set()
+    for pid in pids:
+        with suppress(OSError):
+            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+            fields = text.rpartition(")")[2].split()
+            if fields[0] not in "ZX":
+                found.add(Process(pid, fields[19], text.partition("(")[2].rpartition(")")[0]))
     return found

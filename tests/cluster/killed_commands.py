@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from cluster.process import children
+
 LIMIT_S = 600
 PUSH_S = 1.0
 """Seconds between two looks at what has changed in an output at an address: short, for commands that last seconds."""
@@ -50,7 +52,8 @@ class Command:
 
     def kill_ray(self) -> str:
         """SIGKILL to the raylet and the head's service of its local Ray; what it says then, as it ends."""
-        victims = [process for process, name in _descendants(self.process.pid) if name in ("raylet", "gcs_server")]
+        started = children.descendants(self.process.pid)
+        victims = [process for process, name in started.items() if name in ("raylet", "gcs_server")]
         assert len(victims) == 2
         for process in victims:
             os.kill(process, signal.SIGKILL)
@@ -82,19 +85,3 @@ def kill(process: subprocess.Popen[str]) -> None:
 def run(*line: str | Path) -> tuple[str, str]:
     """Run a command line to its end."""
     return Command(*line).finish()
-
-
-def _descendants(parent: int) -> list[tuple[int, str]]:
-    """Numbers and names of the processes below one."""
-    parents: dict[int, tuple[int, str]] = {}
-    for path in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            before, _, after = path.read_text().rpartition(")")
-        except OSError:
-            continue
-        parents[int(path.parent.name)] = (int(after.split()[1]), before.partition("(")[2])
-    below, known = [], {parent}
-    while new := [number for number, (above, _) in parents.items() if above in known and number not in known]:
-        known.update(new)
-        below += [(number, parents[number][1]) for number in new]
-    return below

@@ -17,6 +17,7 @@ from pathlib import Path
 from cluster.connection import connect
 from cluster.experiment import ClusterConfig
 from cluster.local_ray import network, processes
+from cluster.process import children
 from pipelines.progress import Silent
 
 SET_FOR_RAY = {*network.loopback_variables(), *processes.variables()}
@@ -26,18 +27,11 @@ def modules():
     return [pipelines.__file__, training.__file__, random.__file__, my_models.__file__]
 
 def ports_of_this_ray():
-    children = {}
-    for status in Path("/proc").glob("[0-9]*/stat"):
-        try:
-            children.setdefault(int(status.read_text().rpartition(")")[2].split()[1]), []).append(status.parent)
-        except OSError:
-            pass
-    ports, processes = network._ports_of_all_addresses(Path("/")), [Path("/proc", str(os.getpid()))]
-    for process in processes:
-        processes += children.get(int(process.name), [])
-        for descriptor in process.glob("fd/*"):
+    ports = network._ports_of_all_addresses(Path("/"))
+    for process in (os.getpid(), *children.descendants()):
+        for descriptor in Path(f"/proc/{process}/fd").glob("*"):
             if (link := network._link(descriptor)) in ports:
-                yield [process.name, ports[link]]
+                yield [process, ports[link]]
 
 before = set(os.environ)
 with connect(ClusterConfig(cpus=1), Silent(), verbose=False):

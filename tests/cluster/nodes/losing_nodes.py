@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from cluster.process.children import descendants
 from tests.cluster.nodes.ray_nodes import BIN, Cluster, command_lines
 
 TIMEOUT_S = 600
@@ -24,22 +25,9 @@ def status(process: int) -> list[str]:
     return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()
 
 
-def descendants(ancestor: int) -> list[int]:
-    """Ids of all processes that a process has started, directly or through others."""
-    parents = {}
-    for folder in Path("/proc").glob("[0-9]*"):
-        with suppress(OSError):
-            parents[int(folder.name)] = int(status(int(folder.name))[1])
-    processes, generation = [], {ancestor}
-    while generation:
-        generation = {process for process, parent in parents.items() if parent in generation}
-        processes += sorted(generation)
-    return processes
-
-
 def worker_titles(node: int) -> dict[int, str]:
     """The process title of each worker of a node: `ray::` and its task or actor method, or `ray::IDLE`."""
-    processes = set(descendants(node))
+    processes = descendants(node)
     titles = {process: line[0] for process, line in command_lines() if process in processes}
     return {process: title for process, title in titles.items() if title.startswith("ray::") and "Agent" not in title}
 

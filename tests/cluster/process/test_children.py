@@ -26,6 +26,8 @@ def test_the_descendants_of_a_process_are_those_of_its_children_too() -> None:
         names = children.descendants()
         assert parent.pid in names
         assert names[sleeping] == "sleep"
+        assert children.descendants(parent.pid) == {sleeping: "sleep"}
+        assert children.descendants(sleeping) == {}
         assert children.is_running(sleeping)
         assert children.is_running(parent.pid)
         os.kill(sleeping, 9)

@@ -15,7 +15,7 @@ _MOST_PLACES = 6
 
 
 def splits_table(planned: Sequence[PlannedSplit], *, has_genes: bool = True) -> Table:
-    """Sequences, bases and, where there are genes, these of each genome and split."""
+    """Sequences, bases and, where there are genes, these of each genome and split, and their share of its genes."""
     total = Counter[str]()
     for one in planned:
         total[one.genome] += one.genes
@@ -32,7 +32,7 @@ def splits_table(planned: Sequence[PlannedSplit], *, has_genes: bool = True) -> 
     ]
     about = "" if all(one.is_exact for one in planned) else ", about: shares are filled once negatives are placed"
     header = ("split", "genome", "chromosomes or regions", "sequences", "bases")
-    return Table(f"Split{about}", (*header, *(("genes", "share of genes") if has_genes else ())), rows)
+    return Table(f"Split{about}", (*header, *(("genes", "share") if has_genes else ())), rows)
 
 
 def defaults_table(config: DatasetConfig) -> Table:

@@ -15,7 +15,7 @@ from pipelines.build import structure_build, task_plan, windows
 from pipelines.build.structure_build import PreparedStructure
 from pipelines.build.write_windows import WriteWindows
 from pipelines.config import DatasetConfig
-from pipelines.errors import InputError, UsageError
+from pipelines.errors import UsageError
 from pipelines.genome import sequence
 from pipelines.progress import Silent
 from pipelines.stores.staging import Staging
@@ -203,49 +203,6 @@ def test_excluded_intervals_are_masked_on_both_strands_and_counted(genes: GeneGe
     assert f"toy: {bases:,} of 18,000 bases are excluded by {exclude}" in progress.notes
     assert f"toy: 1 row of {exclude} is on sequences that are not used" in progress.warnings
     assert set(prepared.genomes[0].contents) == {"fasta", "annotation", "aliases", "exclude"}
-
-
-def test_an_annotation_without_coding_sequences_is_refused(genes: GeneGenome, tmp_path: Path) -> None:
-    annotation = tmp_path / "genes.gff3"
-    annotation.write_text("\n".join(row for row in genes.annotation.read_text().split("\n") if "\tCDS\t" not in row))
-    source = genes.source() | {"annotation": str(annotation)}
-    with pytest.raises(InputError, match="no gene on the sequences in use has a coding sequence"):
-        structure_build.prepare(structure_config(genes, sources=[source]), Silent())
-
-
-@pytest.mark.parametrize(
-    ("rows", "problem"),
-    [
-        ([], "no gene in it; it has no rows"),
-        (["chr1\tx\tregion\t1\t9\t.\t+\t.\tID=r"], "no gene in it; it has rows of region"),
-        (["chr1\tx\tgene\t99001\t99900\t.\t+\t.\tID=g"], r"no gene is left of 1 \(1 past the end\)"),
-        (
-            ["chr1\tx\tgene\t99001\t99900\t.\t+\t.\tID=g", "chrU\tx\tgene\t1\t90\t.\t+\t.\tID=u"],
-            r"no gene is left of 2 \(1 past the end, 1 unknown sequence\)",
-        ),
-    ],
-)
-def test_an_annotation_without_genes_is_named_as_what_is_wrong(
-    genes: GeneGenome, tmp_path: Path, rows: list[str], problem: str
-) -> None:
-    annotation = tmp_path / "none.gff3"
-    annotation.write_text("\n".join(["##gff-version 3", *rows]) + "\n")
-    with pytest.raises(InputError, match=f"none.gff3: {problem}") as caught:
-        structure_build.prepare(
-            structure_config(genes, sources=[genes.source() | {"annotation": str(annotation)}]), Silent()
-        )
-    assert caught.value.key == "sources.annotation"
-
-
-def test_genes_that_are_cut_off_at_the_end_of_their_sequence_are_reported(genes: GeneGenome, tmp_path: Path) -> None:
-    annotation = tmp_path / "long.gff3"
-    length = max(gene.end for gene in genes.genes if gene.chromosome == "chr1") + 1_000_000
-    rows = genes.annotation.read_text().rstrip("\n")
-    annotation.write_text(f"{rows}\nchr1\tx\tgene\t9\t{length}\t.\t+\t.\tID=long;biotype=protein_coding\n")
-    progress = Silent()
-    source = genes.source() | {"annotation": str(annotation)}
-    structure_build.prepare(structure_config(genes, sources=[source]), progress)
-    assert "toy: 1 gene reaches past the end of its sequence, and is cut off there" in "\n".join(progress.warnings)
 
 
 def test_an_unknown_genetic_code_is_refused(genes: GeneGenome) -> None:

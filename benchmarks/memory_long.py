@@ -48,7 +48,6 @@ from training.distributed.launching.launch import ENVIRONMENT
 from training.engine import loop
 from training.engine.collective import Alone
 from training.engine.state import CPU
-from training.memory.plan import step_allowance
 from training.splits import open_splits
 from training.tasks import Task
 from tuning.trials import memory_check, worker
@@ -157,10 +156,8 @@ def measure_steps(dataset: Path, kind: str, steps: int, *, is_unlimited: bool) -
     training = task.training(TrainingConfig(epochs=1, global_batch_size=BATCH, probe=False))
     plan = memory_plan.plan_process(model, training, (train, validation), "cpu")
     training = training.model_copy(update={"token_budget": plan.token_budget})
-    vocabulary = train.tokenizer.vocabulary_size
-    allowance = step_allowance(model, training, train.lengths, vocabulary, task.name)
     readings = memory.record_steps()
-    state = loop.start(networks.make(task, model, vocabulary), training, CPU)
+    state = loop.start(networks.make(task, model, train.tokenizer.vocabulary_size), training, CPU)
     begun = resident()["resident"]
     memory.in_thread(
         lambda: (
@@ -172,7 +169,7 @@ def measure_steps(dataset: Path, kind: str, steps: int, *, is_unlimited: bool) -
                 Alone(),
                 CPU,
                 retain_memory=True,
-                allowance=None if is_unlimited else allowance,
+                allowance=None if is_unlimited else plan.allowance,
             )
             and None
         )

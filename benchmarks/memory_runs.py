@@ -259,7 +259,7 @@ def train_here(shape: Shape, dataset: Path, directory: Path) -> None:
         checkpoints="checkpoints",
         run="benchmark",
         threads=1,
-        retain_memory=plan.retain_memory,
+        allowance=plan.allowance,
     )
     steps = memory.record_steps()
     began, events = time.time(), Events()

@@ -38,7 +38,7 @@ class WorkerSpec:
         checkpoints: name of the directory in it of this run's checkpoints.
         run: the beginning of the run's key.
         threads: CPUs of the worker.
-        retain_memory: whether freed memory may stay with the process, which is faster.
+        allowance: bytes by which its process may grow by freed memory that it retains, which is faster; 0: by none.
         start: digest of the bundle that training starts from; None: it starts from none.
     """
 
@@ -50,7 +50,7 @@ class WorkerSpec:
     checkpoints: str
     run: str
     threads: int
-    retain_memory: bool
+    allowance: int
     start: str | None = None
 
 

@@ -52,6 +52,7 @@ from training.engine.process import heap
 from training.engine.state import Record
 from training.memory.capacity import available_memory
 from training.memory.fitting import Fitting
+from training.memory.plan import step_allowance
 from training.models import embedding_file
 from training.observability import journal, start_record
 from training.observability.embeddings import EMBEDDINGS, Embeddings, refuse_own
@@ -388,8 +389,8 @@ def _train_on_workers(
     require_device(training.precision, use_gpu=placement.use_gpu)
     if cpus is None and (missing := missing_resources(placement, training.workers, free())):
         logger.note(f"the cluster is busy: training waits for {missing}")
-    token_budget, retain_memory = (
-        (training.token_budget, share.retain_memory) if share else _planned_memory(run, placement, nodes, logger)
+    token_budget, allowance = (
+        (training.token_budget, _allowance(run, share)) if share else _planned_memory(run, placement, nodes, logger)
     )
     kind = "GPU" if placement.use_gpu else "CPU"
     _note_start(run, logger)
@@ -403,7 +404,7 @@ def _train_on_workers(
         checkpoints=checkpoints.name,
         run=run.key[:SHORT_KEY],
         threads=placement.cpus,
-        retain_memory=retain_memory,
+        allowance=allowance,
         start=run.start.fingerprint if run.start else None,
     )
     min_workers = training.min_workers or training.workers
@@ -433,8 +434,8 @@ def _train_on_workers(
             stop_file.clear()
 
 
-def _planned_memory(run: Run, placement: Placement, nodes: Sequence[Node], logger: RunLogger) -> tuple[int, bool]:
-    """The token budget of a run that has the cluster for itself, and whether workers may retain freed memory."""
+def _planned_memory(run: Run, placement: Placement, nodes: Sequence[Node], logger: RunLogger) -> tuple[int, int]:
+    """The token budget of a run that has the cluster for itself, and by how much workers may grow in their steps."""
     splits = (run.train, run.validation)
     memory = memory_plan.plan_run(
         run.model,
@@ -450,4 +451,12 @@ def _planned_memory(run: Run, placement: Placement, nodes: Sequence[Node], logge
         f"memory: batches of at most {memory.token_budget:,} tokens take {format_size(memory.peak)}, and each worker "
         f"with all it holds {format_size(memory.worker)} of {format_size(memory.device.size)}"
     )
-    return memory.token_budget, memory.retain_memory
+    return memory.token_budget, memory.allowance
+
+
+def _allowance(run: Run, share: Share) -> int:
+    """By how much the workers of a trial may grow in their steps; 0 where they may not retain freed memory."""
+    if not share.retain_memory:
+        return 0
+    vocabulary_size = run.train.tokenizer.vocabulary_size
+    return step_allowance(run.model, run.training, run.train.lengths, vocabulary_size, run.task.name)

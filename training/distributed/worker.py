@@ -36,7 +36,6 @@ from training.engine.collective import Alone, Collective, Distributed
 from training.engine.objectives.by_task import objective_of
 from training.engine.process.determinism import set_deterministic, set_tf32
 from training.hardware import devices
-from training.memory.plan import step_allowance
 from training.memory.probe import REFUSED
 from training.memory.scoring import batch_tokens
 from training.observability.embeddings import EMBEDDINGS, PATTERN, Embeddings
@@ -174,8 +173,8 @@ def _train(spec: WorkerSpec, folder: OpenFolder, events: EventQueue) -> None:
             device,
             observer,
             objective=objective,
-            retain_memory=spec.retain_memory,
-            allowance=step_allowance(spec.model, config, train.lengths, train.tokenizer.vocabulary_size, task.name),
+            retain_memory=spec.allowance > 0,
+            allowance=spec.allowance,
         )
         if not finished and isinstance(observer, Reporter):
             observer.checkpoint(state)

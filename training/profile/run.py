@@ -40,7 +40,7 @@ from training.engine.process import threads
 from training.engine.process.determinism import set_deterministic, set_tf32
 from training.hardware import allocator, devices
 from training.memory import work
-from training.memory.plan import MemoryPlan, step_allowance
+from training.memory.plan import MemoryPlan
 from training.profile.phases import MEANINGS, Bottleneck, Setting, bottleneck, shares
 from training.profile.profiler import Measurement, Plan, Profiler
 from training.splits import open_splits, opened_splits
@@ -65,7 +65,7 @@ class ProfileSpec:
         output: directory for the traces.
         plan: the steps to measure.
         threads: CPUs of the worker.
-        retain_memory: whether freed memory may stay with the process.
+        allowance: bytes by which its process may grow by freed memory that it retains; 0: by none.
     """
 
     model: ModelConfig
@@ -75,7 +75,7 @@ class ProfileSpec:
     output: WorkerFolder
     plan: Plan
     threads: int
-    retain_memory: bool
+    allowance: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -257,7 +257,7 @@ def profile(
         output=worker_folder.of(output),
         plan=plan,
         threads=cpus,
-        retain_memory=False,
+        allowance=0,
     )
     with storage.only_writer(output):
         _clear(output)
@@ -284,7 +284,7 @@ def _clear(output: Path) -> None:
 def _with_memory_plan(spec: ProfileSpec, memory: MemoryPlan) -> ProfileSpec:
     """The specification with the batches that training would use."""
     training = spec.training.model_copy(update={"token_budget": memory.token_budget})
-    return replace(spec, training=training, retain_memory=memory.retain_memory)
+    return replace(spec, training=training, allowance=memory.allowance)
 
 
 def _run_in_this_process(spec: ProfileSpec, splits: Splits, progress: Progress) -> WorkerProfile:
@@ -385,8 +385,8 @@ def profile_worker(spec: ProfileSpec, device: torch.device, collective: Collecti
                 device,
                 profiler,
                 objective=objective,
-                retain_memory=spec.retain_memory,
-                allowance=step_allowance(spec.model, config, train.lengths, train.tokenizer.vocabulary_size, task.name),
+                retain_memory=spec.allowance > 0,
+                allowance=spec.allowance,
             )
         finally:
             profiler.close()

@@ -9,8 +9,12 @@ import pytest
 from numpy.typing import NDArray
 
 from training.config import ModelConfig, TrainingConfig
+from training.engine.process.heap import TOP_PAD
 from training.memory.formula import Work
 from training.memory.plan import (
+    AMPLE_GAPS,
+    AMPLE_SHARE,
+    GAPS,
     PAGES,
     TIGHT,
     WORKER_BYTES,
@@ -21,7 +25,7 @@ from training.memory.plan import (
     step_allowance,
 )
 from training.memory.probe import Probe, probe
-from training.memory.validation import decoding_bytes
+from training.memory.validation import allowed_bytes, decoding_bytes
 
 LENGTHS = np.array([100, 400, 900, 5_000], dtype=np.int64)
 SHORT = np.full(1000, 500, dtype=np.int64)
@@ -37,6 +41,7 @@ def planner(
     vocabulary_size: int = 4099,
     is_local: bool = False,
     probe: Callable[..., Probe] | None = None,
+    is_alone: bool = True,
 ) -> MemoryPlanner:
     return MemoryPlanner(
         ModelConfig(**(LARGE if model is None else model)),
@@ -51,6 +56,7 @@ def planner(
         ),
         lambda tokens: 3 * tokens + 3,
         probe,
+        is_alone=is_alone,
     )
 
 
@@ -219,9 +225,9 @@ def test_smaller_steps_are_proposed_where_prefetched_batches_take_the_memory() -
     assert planned(2e9, training={"global_batch_size": settings[0]["training.global_batch_size"]}, **options)
 
 
-def structure_planner(size: float, window: int = 9_999) -> MemoryPlanner:
+def structure_planner(size: float, window: int = 9_999, kind: Any = "lstm") -> MemoryPlanner:
     return MemoryPlanner(
-        ModelConfig(kind="lstm", hidden=64, layers=2, stem=64, stem_width=9, stem_stride=9, base_channels=32),
+        ModelConfig(kind=kind, hidden=64, layers=2, stem=64, stem_width=9, stem_stride=9, base_channels=32),
         TrainingConfig(global_batch_size=2),
         np.full(500, window, dtype=np.int64),
         67,
@@ -246,7 +252,28 @@ def test_a_window_that_does_not_fit_beside_the_decoder_is_refused_with_a_length_
     assert structure_planner(size, length).plan().token_budget >= length
 
 
-def test_a_worker_returns_freed_memory_beyond_what_is_planned_that_it_retains() -> None:
-    plan = planned(24 << 30, kind="cpu", lengths=SHORT)
+def test_a_worker_that_others_are_planned_beside_retains_two_steps_of_gaps() -> None:
+    plan = planned(24 << 30, kind="cpu", lengths=SHORT, is_alone=False)
     model, training = ModelConfig(**LARGE), TrainingConfig(token_budget=plan.token_budget)
-    assert plan.retained == step_allowance(model, training, SHORT, 4099, "recognise") > 2 * plan.step
+    assert plan.retained == plan.allowance == step_allowance(model, training, SHORT, 4099, "recognise")
+    assert plan.retained == round(GAPS * plan.step) + TOP_PAD
+
+
+def test_a_worker_alone_retains_more_where_it_takes_a_small_share_of_the_memory() -> None:
+    plans = {size: planned(size << 30, kind="cpu", lengths=SHORT) for size in (12, 64)}
+    assert [plan.retained - TOP_PAD for plan in plans.values()] == [
+        round(gaps * plan.step) for gaps, plan in zip((GAPS, AMPLE_GAPS), plans.values(), strict=True)
+    ]
+    assert plans[64].step + plans[64].retained <= AMPLE_SHARE * plans[64].usable
+    assert plans[12].step + AMPLE_GAPS * plans[12].step + TOP_PAD > AMPLE_SHARE * plans[12].usable
+
+
+def test_a_worker_without_room_for_freed_memory_retains_none() -> None:
+    plan = planned(1.5e9, kind="cpu")
+    assert (plan.retained, plan.allowance) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", ["lstm", "cnn"])
+def test_a_worker_of_structure_grows_by_a_step_and_its_gaps(kind: str) -> None:
+    plan = structure_planner(24e9, kind=kind).plan()
+    assert plan.allowance == allowed_bytes(plan.step, kind) > plan.retained

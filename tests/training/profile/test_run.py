@@ -35,7 +35,7 @@ def spec(dataset: Path, output: Path) -> ProfileSpec:
         output=worker_folder.of(output),
         plan=PLAN,
         threads=1,
-        retain_memory=True,
+        allowance=1 << 30,
     )
 
 

@@ -9,9 +9,11 @@ MIN_SECONDS = 2.0
 
 
 def position(done: float, total: float | None, unit: str) -> str:
-    """Such as `1,234 of 5,678 windows`."""
+    """Such as `1,234 of 5,678 windows`, or `1 trial`."""
     of = f" of {_amount(total, unit)}" if total else ""
     name = unit if unit != "bases" or max(done, total or 0) < 1e6 else "Mb"
+    if (total or done) == 1 and unit != SECONDS:
+        name = name.removesuffix("es" if name.endswith("ches") else "s")
     return f"{_amount(done, unit, total)}{of} {name}".rstrip()
 
 

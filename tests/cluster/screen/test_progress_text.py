@@ -16,6 +16,10 @@ from cluster.screen import progress_text
         (2_500_000, 12_000_000, "bases", "2.5 of 12.0 Mb"),
         (0, 12_000_000, "bases", "0.0 of 12.0 Mb"),
         (500, 900, "bases", "500 of 900 bases"),
+        (1, None, "trials", "1 trial"),
+        (0, 1, "batches", "0 of 1 batch"),
+        (1, 2, "steps", "1 of 2 steps"),
+        (1, 1, "s", "1 of 1 s"),
     ],
 )
 def test_a_position_has_its_unit(done: float, total: float | None, unit: str, expected: str) -> None:

@@ -209,8 +209,12 @@ def make_directory(directory: Path) -> None:
             raise write_error(directory, error) from error
 
 
-def require_creatable(directory: Path) -> None:
-    """Refuse a directory that does not exist and that `make_directory` could not make; nothing is written.
+def require_creatable(directory: Path, *, is_replaced: bool = False) -> None:
+    """Refuse a directory that could not be made, as far as permissions and kinds of files tell; nothing is written.
+
+    Args:
+        directory: it may exist.
+        is_replaced: whether one that exists is replaced, so that the directory above it has to be writable too.
 
     Raises:
         StorageError: as of `make_directory`.
@@ -220,7 +224,10 @@ def require_creatable(directory: Path) -> None:
         try:
             if not stat.S_ISDIR(path.stat().st_mode):
                 number = errno.EEXIST
-            elif path != directory and not os.access(path, os.W_OK | os.X_OK):
+            elif path == directory:
+                if is_replaced:
+                    continue
+            elif not os.access(path, os.W_OK | os.X_OK):
                 number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
         except FileNotFoundError:
             if not path.is_symlink():

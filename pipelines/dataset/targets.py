@@ -8,6 +8,7 @@ dataset.
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -41,7 +42,7 @@ class Target(Protocol):
         """A path on the disk that the whole dataset has to fit on; None where it is not on a disk of this machine."""
 
     def check(self) -> None:
-        """Refuse a place where no dataset can be built, whoever writes there; nothing is written.
+        """Refuse a place that can take no dataset; no lock is taken and nothing is written.
 
         Raises:
             DatasetError: what is there is not a dataset alone.
@@ -72,7 +73,10 @@ class Target(Protocol):
 
 def target(output: Path | Store) -> Target:
     """Where a dataset is built, by its path or store."""
-    return StoredTarget(output) if isinstance(output, Store) else LocalTarget(output.resolve())
+    if isinstance(output, Store):
+        return StoredTarget(output)
+    # Unlike Path.resolve, it leaves a circle of links as it is; `check` refuses that by name.
+    return LocalTarget(Path(os.path.realpath(output)))
 
 
 @dataclass(frozen=True)
@@ -115,7 +119,7 @@ class LocalTarget:
             names = {path.name if path.is_file() else f"{path.name}/" for path in output.iterdir()}
             names |= {f"{path.parent.name}/{path.name}" for path in output.glob("*/*")}
             _require_known(self, names)
-        storage.require_creatable(output.parent)
+        storage.require_creatable(output, is_replaced=True)
 
     def existing(self, expected_fingerprint: str, progress: Progress) -> dict[str, Any] | None:
         if not (self.path / MANIFEST).exists():

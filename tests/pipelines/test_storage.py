@@ -66,7 +66,7 @@ def test_a_directory_that_cannot_be_made_is_refused_with_the_same_line_before_an
 
 
 @pytest.mark.parametrize(("flags", "reason"), [(os.ST_RDONLY, "Read-only file system"), (0, "Permission denied")])
-def test_a_directory_in_one_that_takes_nothing_is_refused_before_it_is_made(
+def test_a_directory_in_a_directory_that_cannot_be_written_is_refused_before_it_is_made(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: int, reason: str
 ) -> None:
     status = os.statvfs_result((*os.statvfs(tmp_path)[:8], flags, 255))
@@ -75,6 +75,8 @@ def test_a_directory_in_one_that_takes_nothing_is_refused_before_it_is_made(
     with pytest.raises(StorageError, match=rf"runs/run: cannot be written \({reason}\)"):
         storage.require_creatable(tmp_path / "runs" / "run")
     storage.require_creatable(tmp_path)
+    with pytest.raises(StorageError, match=rf"^{tmp_path}: cannot be written \({reason}\)"):
+        storage.require_creatable(tmp_path, is_replaced=True)
 
 
 def test_a_directory_that_can_be_made_is_not_made_by_the_check(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -50,15 +51,43 @@ def test_a_dry_run_shows_splits_defaults_and_that_a_better_tokenizer_is_known(
     assert ("recognises genes better than the defaults" in shown.err) == is_noted
 
 
-@pytest.mark.parametrize("output", ["notes", "notes/text.md", "notes/text.md/data"])
+@pytest.mark.parametrize("output", ["notes", "notes/text.md", "notes/text.md/data", "circle", "circle/data"])
 def test_a_dry_run_refuses_an_output_with_the_line_of_the_build_itself(
     genome: GenomeFiles, tmp_path: Path, output: str
 ) -> None:
     (tmp_path / "notes").mkdir()
     (tmp_path / "notes" / "text.md").write_text("mine")
+    (tmp_path / "circle").symlink_to(tmp_path / "circle")
     command = ("build", experiment(genome, tmp_path), "--output", tmp_path / output)
     line = one_line(run_here(*command, "--dry-run"), 1)
-    assert str(tmp_path / "notes") in line
+    assert str(tmp_path / output.partition("/")[0]) in line
+    assert line == one_line(run_here(*command), 1)
+
+
+@pytest.mark.parametrize("exists", [False, True])
+def test_a_dry_run_refuses_an_output_in_a_directory_that_cannot_be_written(
+    genome: GenomeFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, exists: bool
+) -> None:
+    (tmp_path / "shared").mkdir()
+    output = tmp_path / "shared" / "data"
+    if exists:
+        output.mkdir()
+    access = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != output.parent and access(path, mode))
+    command = ("build", experiment(genome, tmp_path), "--output", output)
+    line = one_line(run_here(*command, "--dry-run"), 1)
+    assert f"{output}: cannot be written (Permission denied): " in line
+    assert line == one_line(run_here(*command), 1)
+
+
+def test_a_dry_run_refuses_a_folder_of_a_store_that_holds_other_files(genome: GenomeFiles, tmp_path: Path) -> None:
+    (tmp_path / "bucket" / "data").mkdir(parents=True)
+    command = ("build", experiment(genome, tmp_path), "--output", f"local://{tmp_path}/bucket/data")
+    assert run_here(*command, "--dry-run").returncode == 0
+    assert not any((tmp_path / "bucket" / "data").iterdir())
+    (tmp_path / "bucket" / "data" / "text.md").write_text("mine")
+    line = one_line(run_here(*command, "--dry-run"), 1)
+    assert "bucket/data: holds files that are not a raygene dataset" in line
     assert line == one_line(run_here(*command), 1)
 
 

@@ -6,15 +6,14 @@ was used a short while ago stays.
 
 from __future__ import annotations
 
-import math
 import os
 import shutil
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from pipelines import storage
-from pipelines.errors import ResourceError, UsageError
+from pipelines import environment, storage
+from pipelines.errors import ResourceError
 
 LIMIT = "RAYGENE_CACHE_GIB"
 DEFAULT_GIB = 100.0
@@ -27,14 +26,7 @@ def limit_bytes() -> float:
     Raises:
         UsageError: the environment variable is not a number, or below 0.
     """
-    value = os.environ.get(LIMIT, str(DEFAULT_GIB))
-    try:
-        gib = float(value)
-    except ValueError:
-        gib = math.nan
-    if not gib >= 0:
-        raise UsageError(f"{LIMIT}={value}: not a number from 0 on", "set it to a number of GiB, such as 100")
-    return gib * 2**30
+    return environment.size_limit(LIMIT, DEFAULT_GIB)
 
 
 def use(entry: Path) -> None:

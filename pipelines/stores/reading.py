@@ -70,7 +70,7 @@ class Folder:
         self.stream(name, max_bytes, blocks.append)
         return b"".join(blocks)
 
-    def copy(self, name: str, target: Path, max_bytes: int = LARGEST) -> None:
+    def copy(self, name: str, target: Path, max_bytes: float = LARGEST) -> None:
         """Copy a file to a local path.
 
         Raises:
@@ -80,7 +80,7 @@ class Folder:
         with target.open("wb") as stream:
             self.stream(name, max_bytes, stream.write)
 
-    def stream(self, name: str, max_bytes: int, write: Callable[[bytes], Any]) -> None:
+    def stream(self, name: str, max_bytes: float, write: Callable[[bytes], Any]) -> None:
         """Hand every block of a file to a function, in order.
 
         Raises:
@@ -112,7 +112,7 @@ class Folder:
                     )
                 write(block)
 
-    def _require_size(self, name: str, size: int, max_bytes: int) -> None:
+    def _require_size(self, name: str, size: int, max_bytes: float) -> None:
         if size > max_bytes:
             raise InputError(
                 f"{self.address}/{name}: larger than the {format_size(max_bytes)} it may have", "restore it"

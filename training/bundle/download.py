@@ -9,15 +9,14 @@ written.
 
 from __future__ import annotations
 
-import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from pipelines import remote, storage
+from pipelines import environment, remote, storage
 from pipelines.display import format_compared
-from pipelines.errors import BundleError, InputError, ResourceError, UsageError
+from pipelines.errors import BundleError, InputError, ResourceError
 from pipelines.stores import reading
 from training.bundle import digests
 from training.bundle.digests import CONFIG, LARGEST, StoredConfig
@@ -37,6 +36,7 @@ def downloaded(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
     Raises:
         BundleError: none there, not reachable, or not whole.
         DependencyError: no driver for that kind of address.
+        UsageError: the limit is not a number, or below 0.
     """
     try:
         folder = reading.open_folder(address)
@@ -66,7 +66,7 @@ def downloaded(address: str, names: list[str]) -> Iterator[tuple[Path, str]]:
 
 def _fill(entry: Path, folder: reading.Folder, content: bytes, names: list[str], stored: StoredConfig) -> None:
     """Copy the files that are missing; each appears whole, and only if its bytes are the right ones."""
-    limit = _limit()
+    limit = environment.size_limit(LIMIT, DEFAULT_GIB)
     declared = sum(max(entry["bytes"], 0) for entry in (stored.files or {}).values())
     if declared > limit:
         total, largest = format_compared(declared, limit)
@@ -92,19 +92,6 @@ def _fill(entry: Path, folder: reading.Folder, content: bytes, names: list[str],
                     )
     with storage.replacing(entry / CONFIG) as temporary:
         temporary.write_bytes(content)
-
-
-def _limit() -> int:
-    """How many bytes the files of a bundle at an address may have.
-
-    Raises:
-        UsageError: the environment variable is not a number.
-    """
-    value = os.environ.get(LIMIT, str(DEFAULT_GIB))
-    try:
-        return int(float(value) * 2**30)
-    except (ValueError, OverflowError) as error:
-        raise UsageError(f"{LIMIT}={value}: not a number", "set it to a number of GiB, such as 16") from error
 
 
 def _holds(entry: Path, expected: digests.Files) -> bool:

@@ -48,5 +48,5 @@ def test_nothing_goes_within_the_limit(tmp_path: Path, monkeypatch: pytest.Monke
 @pytest.mark.parametrize("value", ["much", "nan", "-1", "-inf"])
 def test_a_limit_that_bounds_nothing_is_an_error(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(cache_room.LIMIT, value)
-    with pytest.raises(UsageError, match=f"^{cache_room.LIMIT}={value}: not a number from 0 on: set it to"):
+    with pytest.raises(UsageError, match=f"^{cache_room.LIMIT}={value}: not a number of at least 0: set it to"):
         cache_room.limit_bytes()

@@ -210,9 +210,12 @@ def test_a_bundle_that_declares_more_than_a_download_may_have_is_refused_before_
     monkeypatch.setenv("RAYGENE_BUNDLE_GIB", "0.000001")
     with pytest.raises(BundleError, match=r"have [0-9.]+ KiB, more than the 1\.05 KiB that a download may have"):
         training.load(ADDRESS)
-    monkeypatch.setenv("RAYGENE_BUNDLE_GIB", "much")
-    with pytest.raises(UsageError, match="RAYGENE_BUNDLE_GIB=much: not a number"):
-        training.load(ADDRESS)
+    for value in ("much", "-1"):
+        monkeypatch.setenv("RAYGENE_BUNDLE_GIB", value)
+        with pytest.raises(UsageError, match=f"RAYGENE_BUNDLE_GIB={value}: not a number"):
+            training.load(ADDRESS)
+    monkeypatch.setenv("RAYGENE_BUNDLE_GIB", "inf")
+    assert training.load(ADDRESS).fingerprint
 
 
 def test_the_files_of_a_bundle_of_format_1_are_bounded_too(

@@ -83,12 +83,14 @@ def release(staging: Path) -> None:
 def _require(what: str, needed: int, limit: float, occupied: int) -> None:
     if needed + occupied <= limit:
         return
-    in_use = f", of which {format_size(occupied)} are in use" if occupied else ""
-    wait = ", or wait for the processes that use it" if occupied else ""
-    required, largest = format_compared(needed, limit)
+    required, available = format_compared(needed, max(limit - occupied, 0))
+    room, wait = f"whose limit is {available}", ""
+    if occupied:
+        room = f"which has {available} left of {format_size(limit)}: {format_size(occupied)} are in use"
+        wait = ", or wait for the processes that use it"
     least = -(-(needed + occupied) // 2**30)
     raise UsageError(
-        f"{what} takes {required} of this machine's cache, whose limit is {largest}{in_use}",
+        f"{what} takes {required} of this machine's cache, {room}",
         f"set {LIMIT} to {least} or more{wait}",
         code="cache_limit",
         key=LIMIT,

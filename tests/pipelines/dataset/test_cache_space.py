@@ -13,7 +13,7 @@ from typing import NamedTuple
 import pytest
 
 from pipelines import storage
-from pipelines.dataset import columns, split_cache
+from pipelines.dataset import cache_space, columns, split_cache
 from pipelines.dataset.parts import Part
 from pipelines.errors import UsageError
 from tests.pipelines.dataset.split_files import files, same
@@ -168,6 +168,25 @@ def test_an_entry_that_another_process_is_writing_is_not_dropped(
     split_cache.open_columns("d", parts, "train")
     assert names(cache) == "bd"
     assert not files(staging)
+
+
+def test_a_refusal_compares_what_is_needed_with_what_is_left_to_the_digit_that_differs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    datasets = tmp_path / "datasets"
+    entries = [datasets / name / f"train-{'0' * 16}" for name in "ab"]
+    stagings = [storage.staging_directory(entry, "") for entry in entries]
+    for staging in stagings:
+        staging.mkdir(parents=True)
+    monkeypatch.setenv("RAYGENE_CACHE_GIB", "100")
+    with storage.only_writer(entries[0]), storage.only_writer(entries[1]):
+        cache_space.reserve(datasets, stagings[0], 80 << 30, "split train")
+        with pytest.raises(UsageError) as refused:
+            cache_space.reserve(datasets, stagings[1], round(20.04 * 2**30), "split train")
+    assert str(refused.value) == (
+        "split train takes 20.04 GiB of this machine's cache, which has 20 GiB left of 100 GiB: 80 GiB are in use: "
+        "set RAYGENE_CACHE_GIB to 101 or more, or wait for the processes that use it"
+    )
 
 
 def test_directories_that_are_no_entries_are_left_alone(

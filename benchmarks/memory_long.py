@@ -168,7 +168,7 @@ def measure_steps(dataset: Path, kind: str, steps: int, *, is_unlimited: bool) -
                 training,
                 Alone(),
                 CPU,
-                retain_memory=True,
+                retain_memory=is_unlimited or plan.retain_memory,
                 allowance=None if is_unlimited else plan.allowance,
             )
             and None

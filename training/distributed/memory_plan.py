@@ -124,6 +124,7 @@ def plan_local(
         lambda tokens: bases(tokenizer, tokens, task),
         probe if training.probe else None,
         task,
+        shares_memory=False,
     ).plan_probing_if_tight()
 
 

@@ -38,7 +38,7 @@ class WorkerSpec:
         checkpoints: name of the directory in it of this run's checkpoints.
         run: the beginning of the run's key.
         threads: CPUs of the worker.
-        allowance: bytes by which its process may grow by freed memory that it retains, which is faster; 0: by none.
+        allowance: bytes by which its process may grow on a CPU before it returns freed memory; 0: it retains none.
         start: digest of the bundle that training starts from; None: it starts from none.
     """
 

@@ -66,8 +66,8 @@ def fit(
         device: where to compute.
         observer: called at every phase, step and epoch.
         objective: what is learnt (default: recognition).
-        retain_memory: on a CPU, whether freed memory may stay with the process. This is faster, but takes up to three
-            times the memory of a step.
+        retain_memory: on a CPU, whether freed memory may stay with the process. This is faster, but takes several times
+            the memory of a step (`training.memory.plan`).
         allowance: bytes by which a process that retains freed memory may grow in its steps; None: by any.
 
     Returns:

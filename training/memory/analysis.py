@@ -156,6 +156,7 @@ def analyse(
         lambda tokens: bases(tokenizer, tokens, task.name),
         probe if training.probe else None,
         task.name,
+        shares_memory=False,
     )
     plan = planner.plan()
     fitting = Fitting.after_training(model, training, splits, plan.token_budget)

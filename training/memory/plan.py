@@ -34,13 +34,12 @@ PAGES = 64 << 20
 workspace of up to 32 MiB. Segments that grow (`training.hardware.allocator`) leave no gaps between tensors; where the
 driver lacks them, `training.headroom` is for the gaps."""
 GAPS = 2.0
-"""What gaps between blocks may add on a CPU that retains its heap, as a share of a step, before the heap's last growth.
-They grow with every step of another length; beyond this they are returned to the system."""
-AMPLE_GAPS = 5.0
-"""The same where there is plenty of memory. Whole genes left gaps of 4.9 steps where none were returned; with `GAPS`
-they were returned every 16 steps, which took a seventh of the time."""
+"""What gaps between blocks may take on a CPU that retains its heap, in steps, before the heap's last growth. They grow
+with every step of another length; a process that has grown by more than a step and these returns what is free."""
+AMPLE_GAPS = 4.0
+"""The same where there is plenty of memory. Training on whole genes took 4.9 steps where nothing was returned."""
 AMPLE_SHARE = 0.25
-"""Share of the usable memory that a step and its gaps may take to count as little of it."""
+"""`AMPLE_GAPS` are retained where a step and they take at most this share of the usable memory."""
 TIGHT = 0.5
 """Share of the usable memory above which the formula, which is within a tenth, is checked by a probe."""
 SHOWN_FIXES = 4
@@ -96,8 +95,8 @@ class MemoryPlan:
             on a GPU, whose copies are in its host's memory.
         retained: bytes beyond the peak that a CPU may retain of freed memory while it trains, which is faster; 0: there
             is not enough memory for that.
-        allowance: bytes by which such a CPU may grow in its steps, after which freed memory goes back to the system;
-            0: it retains none.
+        allowance: bytes by which a worker's process on a CPU may grow in its steps before it returns freed memory to
+            the system; 0: it retains none.
         besides: bytes that a worker on a CPU holds apart from a process with its step: Ray, libraries, the decoder of
             structure, batches made ahead.
         mapped: bytes of the dataset's files, which a worker on a CPU shares with others and the system may take back.
@@ -157,7 +156,8 @@ class MemoryPlanner:
         bases: length in bases of a sequence of a number of tokens, to propose a `crop.length`.
         probe: tries a batch if the device is in this machine; None: the formula decides alone.
         task: of the dataset.
-        is_alone: whether nothing is planned beside its workers, so that they may retain more where there is plenty.
+        shares_memory: whether anything else is planned beside the run's workers, such as other trials. Where nothing
+            is, they retain more freed memory if there is plenty.
     """
 
     model: ModelConfig
@@ -168,7 +168,7 @@ class MemoryPlanner:
     bases: Callable[[int], int] = lambda tokens: tokens
     probe: Prober | None = None
     task: Name = RECOGNISE
-    is_alone: bool = True
+    shares_memory: bool = True
 
     def plan(self) -> MemoryPlan:
         """The largest token budget that fits, no larger than a step can need.
@@ -296,17 +296,22 @@ class MemoryPlanner:
         return low
 
     def _retained(self, full: Estimate) -> tuple[int, int]:
-        """Bytes that a CPU's freed memory may add to the peak, and by which it may grow; 0 where they do not fit."""
-        step = (full.peak - full.process) * self._correction
-        free = self._usable - self._needed(full) if self.device.kind == "cpu" else -1
+        """Freed memory that a worker on a CPU may retain beyond its peak, and the growth after which it returns it.
+
+        Both in bytes, and 0 where that does not fit.
+        """
+        if self.device.kind != "cpu":
+            return 0, 0
+        step = round((full.peak - full.process) * self._correction)
         if self.task == STRUCTURE:
             retained = validation.retained_bytes(step, self._longest, self.model.kind)
-            return (retained, validation.allowed_bytes(step, self.model.kind)) if retained <= free else (0, 0)
-        ample = _gaps(step, AMPLE_GAPS)
-        if self.is_alone and step + ample <= AMPLE_SHARE * self._usable and ample <= free:
-            return ample, ample
-        retained = _gaps(step, GAPS)
-        return (retained, retained) if retained <= free else (0, 0)
+            allowance = validation.allowed_bytes(step, self.model.kind)
+        else:
+            retained = round(AMPLE_GAPS * step) + heap.TOP_PAD
+            if self.shares_memory or step + retained > AMPLE_SHARE * self._usable:
+                retained = round(GAPS * step) + heap.TOP_PAD
+            allowance = step + retained
+        return (retained, allowance) if self._needed(full) + retained <= self._usable else (0, 0)
 
     def _longest_does_not_fit(self) -> DoesNotFitError:
         needed = self._needed(self._alone)
@@ -386,14 +391,7 @@ def step_allowance(
         task: of the dataset.
     """
     unlimited = DeviceMemory("cpu", 1 << 60, is_local=False, workers=training.workers)
-    return (
-        MemoryPlanner(model, training, lengths, vocabulary_size, unlimited, task=task, is_alone=False).plan().allowance
-    )
-
-
-def _gaps(step: float, share: float) -> int:
-    """Bytes of freed memory that a worker on a CPU retains after a step that takes a number of bytes, at most."""
-    return round(share * step) + heap.TOP_PAD
+    return MemoryPlanner(model, training, lengths, vocabulary_size, unlimited, task=task).plan().allowance
 
 
 def _copies(estimated: Estimate, kind: Device) -> int:

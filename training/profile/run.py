@@ -65,7 +65,7 @@ class ProfileSpec:
         output: directory for the traces.
         plan: the steps to measure.
         threads: CPUs of the worker.
-        allowance: bytes by which its process may grow by freed memory that it retains; 0: by none.
+        allowance: bytes by which its process may grow on a CPU before it returns freed memory; 0: it retains none.
     """
 
     model: ModelConfig

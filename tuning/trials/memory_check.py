@@ -105,7 +105,6 @@ def check_memory(
         lambda tokens: bases(tokenizer, tokens, task.name),
         probe if training.probe else None,
         task.name,
-        is_alone=False,
     )
     weights = count_parameters(model, tokenizer.vocabulary_size, task)
     try:

@@ -18,6 +18,7 @@ from pipelines.dataset.token_dataset import TokenDataset
 from pipelines.errors import BundleError, DatasetError, ResourceError
 from pipelines.metrics import AT_THRESHOLD, binary_metrics
 from pipelines.progress import Silent
+from pipelines.ray_map.nodes import Node
 from pipelines.tokens.tokenizer import Tokenizer
 from tests.training.conftest import write_dataset
 from training import models
@@ -25,12 +26,17 @@ from training.bundle import kmer_baseline
 from training.config import ModelConfig, TrainingConfig
 from training.distributed import train as train_module
 from training.distributed.launching.launch import error_of_ray
+from training.distributed.memory_plan import plan_process
+from training.distributed.messages import WorkerSpec
+from training.distributed.nodes.placement import place
 from training.distributed.run_key import run_key
-from training.distributed.train import train
+from training.distributed.train import Share, train
 from training.engine import loop
 from training.engine.collective import Alone
 from training.engine.scoring import probabilities
+from training.memory.plan import step_allowance
 from training.models import embedding_file
+from training.splits import open_splits
 
 pytestmark = pytest.mark.ray
 MODEL = ModelConfig(embedding=8, hidden=8, stem=8, dropout=0.0)
@@ -120,6 +126,31 @@ def test_two_workers_draw_the_same_curve_as_one(ray_session: Any, trained: Path,
     for name, tensor in training.load(trained / "bundle").model.state_dict().items():
         torch.testing.assert_close(bundle.model.state_dict()[name], tensor, rtol=1e-3, atol=1e-5)
     assert len(list((tmp_path / "embeddings").iterdir())) == 1
+
+
+@pytest.mark.parametrize("retain_memory", [None, True, False])
+def test_a_worker_may_grow_by_what_is_planned(
+    dataset: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, retain_memory: bool | None
+) -> None:
+    class BegunError(Exception):
+        """Workers would start now."""
+
+    def begin(function: Any, spec: WorkerSpec, *_: Any) -> None:
+        specs.append(spec)
+        raise BegunError
+
+    specs: list[WorkerSpec] = []
+    monkeypatch.setattr(train_module.child, "run_in_child", begin)
+    share = None if retain_memory is None else Share(place([Node(1, 0)], 1, "cpu"), retain_memory)
+    training = CONFIG.model_copy(update={"token_budget": 700})
+    with pytest.raises(BegunError):
+        train(MODEL, training, dataset, tmp_path, Silent(), {}, share=share, cpus=1)
+    splits = open_splits(dataset)
+    planned = plan_process(MODEL, training, splits, "cpu").allowance
+    lengths, size = splits[0].lengths, splits[0].tokenizer.vocabulary_size
+    of_trial = step_allowance(MODEL, training, lengths, size, "recognise")
+    assert 0 < of_trial < planned
+    assert specs[0].allowance == {None: planned, True: of_trial, False: 0}[retain_memory]
 
 
 def test_a_finished_run_starts_no_worker_and_writes_nothing(

@@ -7,7 +7,9 @@ from hypothesis import strategies as st
 
 from pipelines.tokens.tokenizer import Tokenizer
 from training.config import ModelConfig, TrainingConfig
-from tuning.trials.memory_check import Machine, check_memory, excess_share, resource_share
+from training.engine.process.heap import TOP_PAD
+from training.memory.plan import GAPS, DeviceMemory, MemoryPlanner
+from tuning.trials.memory_check import TUNE_PROCESS, Machine, check_memory, excess_share, resource_share
 
 GIB = 2**30
 GPU = Machine("cuda", 24 * GIB, cpus=16, gpus=2, is_local=False)
@@ -59,6 +61,15 @@ def test_a_trial_that_does_not_fit_has_a_reason_with_bytes_and_fix() -> None:
     assert excess_share(feasibility.predicted, feasibility.available) > 0
     assert "one sequence of 2,000 tokens needs" in feasibility.reason
     assert "set " in feasibility.reason
+
+
+def test_a_trial_plans_two_steps_of_freed_memory_however_much_there_is() -> None:
+    machine, training = Machine("cpu", 1 << 40, cpus=4, gpus=0, is_local=False), TrainingConfig(global_batch_size=16)
+    trial = check_memory(ModelConfig(), training, LENGTHS, TOKENIZER, machine)
+    device = DeviceMemory("cpu", machine.memory, is_local=False, workers=1)
+    plan = MemoryPlanner(ModelConfig(), training, LENGTHS, TOKENIZER.vocabulary_size, device).plan()
+    assert plan.retained == round(GAPS * plan.step) + TOP_PAD
+    assert trial.predicted == plan.worker + TUNE_PROCESS
 
 
 def test_workers_on_cpus_share_the_memory() -> None:

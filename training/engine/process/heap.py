@@ -3,8 +3,8 @@
 Every batch has other lengths, so PyTorch's CPU tensors are allocated and freed anew in each. By default the C library
 returns large blocks to the system, which clears every page before it gives it out again: a third of the time of an
 LSTM's training step. Retained, they are used again. The process then stays at its peak, which gaps between blocks raise
-by up to twice what a step needs plus `TOP_PAD`, and returns all of it afterwards. The gaps grow for thousands of steps:
-with an allowance they are returned whenever the process has grown by more. This works with GNU's C library only.
+by several times what a step needs plus `TOP_PAD`, and returns all of it afterwards. The gaps grow for thousands of
+steps: with an allowance they are returned whenever the process has grown by more. This works with GNU's C library only.
 Blocks of more than 64 MiB in a thread other than the first are not retained unless all threads share one heap
 (`MALLOC_ARENA_MAX=1` before the process starts).
 

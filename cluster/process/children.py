@@ -1,4 +1,4 @@
-"""The processes that this one, or another one, has started, directly or through others, and their end.
+"""The processes that this one, or another one, has started, directly or through others; the end of this one's.
 
 Linux only: they are found in `/proc`. Elsewhere there are none to be found.
 """
@@ -12,6 +12,7 @@ import sys
 import time
 from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
 PROC = Path("/proc")
 _PR_SET_CHILD_SUBREAPER = 36
@@ -25,9 +26,37 @@ def adopt_orphans() -> None:
             ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
 
 
+class Status(NamedTuple):
+    """What the kernel says of a process that has not ended: proc(5).
+
+    Attributes:
+        name: of its program.
+        state: a letter, such as S for one that sleeps.
+        parent: its id.
+        started: clock ticks from the start of the machine on; tells a process from a later one of the same id.
+    """
+
+    name: str
+    state: str
+    parent: int
+    started: int
+
+
+def status(process: int) -> Status | None:
+    """The status of a process; None if it has ended."""
+    try:
+        # PID (NAME) STATE PARENT …, where a name may hold blanks and brackets.
+        text = (PROC / str(process) / "stat").read_text(errors="replace")
+    except OSError:
+        return None
+    name, _, rest = text.partition("(")[2].rpartition(")")
+    fields = rest.split()
+    return None if fields[0] in "ZX" else Status(name, fields[0], int(fields[1]), int(fields[19]))
+
+
 def is_running(process: int) -> bool:
     """Whether a process exists and has not ended."""
-    return _name_and_parent(process) is not None
+    return status(process) is not None
 
 
 def descendants(ancestor: int | None = None) -> dict[int, str]:
@@ -38,8 +67,8 @@ def descendants(ancestor: int | None = None) -> dict[int, str]:
     """
     children: dict[int, list[tuple[int, str]]] = {}
     for folder in PROC.glob("[0-9]*"):
-        if found := _name_and_parent(int(folder.name)):
-            children.setdefault(found[1], []).append((int(folder.name), found[0]))
+        if child := status(int(folder.name)):
+            children.setdefault(child.parent, []).append((int(folder.name), child.name))
     living, parents = {}, [os.getpid() if ancestor is None else ancestor]
     while parents:
         for process, name in children.get(parents.pop(), []):
@@ -56,15 +85,3 @@ def kill_all(timeout_s: float = 5.0) -> None:
             with suppress(OSError):
                 os.kill(process, signal.SIGKILL)
         time.sleep(_POLL_S)
-
-
-def _name_and_parent(process: int) -> tuple[str, int] | None:
-    """Name and parent of a process; None if it has ended."""
-    try:
-        # PID (NAME) STATE PARENT …, where a name may hold blanks and brackets: proc(5).
-        text = (PROC / str(process) / "stat").read_text(errors="replace")
-    except OSError:
-        return None
-    name, _, rest = text.partition("(")[2].rpartition(")")
-    state, parent = rest.split()[:2]
-    return None if state in "ZX" else (name, int(parent))

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+# `cluster` is imported from the root of this checkout.
+sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from cluster.process import children
 
@@ -17,21 +21,19 @@ class Process:
     """A process, known by its start as well, since numbers are used again."""
 
     pid: int
-    started: str
+    started: int
     name: str = field(compare=False)
 
     def is_alive(self) -> bool:
-        with suppress(OSError):
-            fields = Path(f"/proc/{self.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()
-            return fields[0] not in "ZX" and fields[19] == self.started
-        return False
+        status = children.status(self.pid)
+        return status is not None and status.started == self.started
 
     def describe(self) -> str:
         """Its name, state and command line, for the record."""
         with suppress(OSError):
-            state = Path(f"/proc/{self.pid}/stat").read_text(errors="replace").rpartition(")")[2].split()[0]
             command = Path(f"/proc/{self.pid}/cmdline").read_text(errors="replace").replace("\0", " ").strip()
-            return f"{self.name} ({state}: {command.replace(str(ROOT), '.')[-120:]})"
+            if status := children.status(self.pid):
+                return f"{self.name} ({status.state}: {command.replace(str(ROOT), '.')[-120:]})"
         return self.name
 
     def is_working(self) -> bool:
@@ -54,20 +56,14 @@ def descendants(root: int) -> set[Process]:
 
 def marked(mark: str) -> set[Process]:
     """Processes that have `mark` in their environment: also those whose parents have ended."""
-    found = set()
+    having_it = set()
     for process in processes():
         with suppress(OSError):
             if mark in Path(f"/proc/{process.pid}/environ").read_text(errors="replace"):
-                found.add(process)
-    return found
+                having_it.add(process)
+    return having_it
 
 
 def _living(pids: Iterable[int]) -> set[Process]:
-    found = set()
-    for pid in pids:
-        with suppress(OSError):
-            text = Path(f"/proc/{pid}/stat").read_text(errors="replace")
-            fields = text.rpartition(")")[2].split()
-            if fields[0] not in "ZX":
-                found.add(Process(pid, fields[19], text.partition("(")[2].rpartition(")")[0]))
-    return found
+    statuses = ((pid, children.status(pid)) for pid in pids)
+    return {Process(pid, status.started, status.name) for pid, status in statuses if status}

@@ -29,6 +29,12 @@ def test_the_descendants_of_a_process_are_those_of_its_children_too() -> None:
         assert children.descendants(parent.pid) == {sleeping: "sleep"}
         assert children.descendants(sleeping) == {}
         assert children.is_running(sleeping)
+        first, second = children.status(parent.pid), children.status(sleeping)
+        assert first is not None
+        assert second is not None
+        assert (second.name, second.parent) == ("sleep", parent.pid)
+        assert first.state in "RS"
+        assert first.started <= second.started
         assert children.is_running(parent.pid)
         os.kill(sleeping, 9)
     assert not children.is_running(parent.pid)

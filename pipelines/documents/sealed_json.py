@@ -46,7 +46,7 @@ def parse(content: bytes, largest: int, make: Callable[[Pairs], Any] = dict, *, 
         ValueError: it is too large or nested too deep, not JSON, or has a key twice.
     """
     if len(content) > largest:
-        raise ValueError(f"{format_size(len(content))} are too many")
+        raise ValueError(f"larger than {format_size(largest)}")
 
     def make_unique(pairs: Pairs) -> Any:
         if len({key for key, _ in pairs}) < len(pairs):

@@ -157,7 +157,7 @@ def read(content: bytes, shown: str, names: list[str]) -> StoredConfig:
 
 def _parse(content: bytes, shown: str) -> dict[str, Any]:
     if len(content) > LARGEST:
-        raise BundleError(f"{shown}: {format_size(len(content))} are too many for a configuration", RESTORE)
+        raise BundleError(f"{shown}: larger than {format_size(LARGEST)}", RESTORE)
     try:
         document = sealed_json.parse(content, LARGEST)
     except ValueError as error:

@@ -115,7 +115,7 @@ def test_an_older_version_number_does_not_lift_the_check_of_the_digest() -> None
 
 def test_a_configuration_of_many_megabytes_is_not_parsed(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(digests, "LARGEST", 100)
-    assert "too many for a configuration" in refusal(content())
+    assert "config.json: larger than 100 bytes: " in refusal(content())
 
 
 def test_files_are_compared_with_their_size_and_bytes(tmp_path: Path) -> None:

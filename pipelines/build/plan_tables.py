@@ -31,8 +31,8 @@ def splits_table(planned: Sequence[PlannedSplit], *, has_genes: bool = True) -> 
         for one in planned
     ]
     about = "" if all(one.is_exact for one in planned) else ", about: shares are filled once negatives are placed"
-    header = ("split", "genome", "chromosomes or regions", "sequences", "bases")
-    return Table(f"Split{about}", (*header, *(("genes", "share") if has_genes else ())), rows)
+    header = ("split", "genome", "chromosomes, regions", "sequences", "bases")
+    return Table(f"Split{about}", (*header, *(("genes", "of genes") if has_genes else ())), rows)
 
 
 def defaults_table(config: DatasetConfig) -> Table:

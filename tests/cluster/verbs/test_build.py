@@ -10,8 +10,10 @@ import yaml
 from cluster.cli import main
 from cluster.screen.terminal import Terminal
 from cluster.verbs.build import show
+from pipelines.build import plan_tables
 from pipelines.build.manifest import QUANTILES
 from pipelines.dataset.manifest import read_manifest
+from pipelines.splits.plan import PlannedSplit
 from tests.cluster.command_line import experiment, one_line, run_here
 from tests.conftest import GenomeFiles
 from tests.pipelines.build.gene_genomes import make_gene_genome, structure_config, write_dataset
@@ -34,6 +36,19 @@ def test_lengths_of_a_manifest_read_back_from_its_file_stand_in_their_order(
     show(json.loads(json.dumps(manifest, sort_keys=True)), Terminal())
     (line,) = (line for line in capsys.readouterr().out.splitlines() if "as annotated" in line)
     assert line.split()[-len(QUANTILES) :] == [f"{1000 + percent:,}" for percent in QUANTILES]
+
+
+def test_the_splits_of_a_genome_fit_into_80_columns_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    yeast = [
+        PlannedSplit("train", "R64", ("I", "V", "VI", "IX"), 4, 1_517_141, 722, is_exact=True),
+        PlannedSplit("validation", "R64", ("III",), 1, 316_620, 168, is_exact=True),
+        PlannedSplit("test", "R64", ("VIII",), 1, 562_643, 290, is_exact=True),
+    ]
+    table = plan_tables.splits_table(yeast)
+    Terminal().table(table.caption, table.header, table.rows)
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split()[0] for line in lines[4:7]] == ["train", "validation", "test"]
+    assert max(map(len, lines)) <= 80
 
 
 @pytest.mark.parametrize(("tokenizer", "is_noted"), [({}, True), ({"k": 3, "stride": 1}, False)])

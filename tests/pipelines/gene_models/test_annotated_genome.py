@@ -3,15 +3,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
-from pipelines.build.structure_build import SELECTION
 from pipelines.errors import InputError
 from pipelines.gene_models import annotated_genome
 from pipelines.gene_models.annotated_genome import AnnotatedGenome
+from pipelines.gene_models.selection import Selection
 from pipelines.progress import Silent
 from tests.pipelines.build.gene_genomes import GeneGenome, make_gene_genome, structure_config
+
+SELECTION = Selection(types=("gene",))
 
 
 @pytest.fixture(scope="module")
@@ -25,20 +26,20 @@ def read(source: dict[str, Any], progress: Silent | None = None) -> AnnotatedGen
 
 
 def test_the_genes_of_a_chromosome_are_those_of_its_bounds_in_their_order(genes: GeneGenome) -> None:
-    found = read(genes.source())
-    assert (found.name, [*found.lengths]) == ("toy", ["chr1", "chr2", "chr3"])
-    for chromosome, bounds in found.bounds.items():
+    annotated = read(genes.source())
+    assert (annotated.name, [*annotated.lengths]) == ("toy", ["chr1", "chr2", "chr3"])
+    for chromosome, bounds in annotated.bounds.items():
         expected = sorted((gene.start, gene.end) for gene in genes.genes if gene.chromosome == chromosome)
         assert bounds.tolist() == [[*extent] for extent in expected]
-        assert [gene.extent for gene in found.genes(chromosome)] == expected
-    assert found.genes("chr4") == []
-    assert not found.dropped
+        assert [gene.extent for gene in annotated.genes(chromosome)] == expected
+    assert annotated.genes("chr4") == []
+    assert not annotated.dropped
 
 
 def test_genes_on_sequences_that_are_not_chosen_are_counted(genes: GeneGenome) -> None:
-    found = read(genes.source() | {"chromosomes": ["chr1", "chr2"]})
-    assert [*found.lengths] == ["chr1", "chr2"]
-    assert found.dropped == {"chromosome_not_chosen": sum(gene.chromosome == "chr3" for gene in genes.genes)}
+    annotated = read(genes.source() | {"chromosomes": ["chr1", "chr2"]})
+    assert [*annotated.lengths] == ["chr1", "chr2"]
+    assert annotated.dropped == {"chromosome_not_chosen": sum(gene.chromosome == "chr3" for gene in genes.genes)}
 
 
 def test_an_annotation_of_other_names_is_refused_with_names_of_both(genes: GeneGenome, tmp_path: Path) -> None:
@@ -60,9 +61,9 @@ def test_sequences_that_only_the_annotation_has_are_warned_of_and_rows_of_no_gen
     annotation, progress = tmp_path / "genes.gff3", Silent()
     others = "chrU\tx\tgene\t1\t90\t.\t+\t.\tID=u\nchr1\tx\tregion\t1\t9\t.\t+\t.\tID=r\n"
     annotation.write_text(genes.annotation.read_text() + others)
-    found = read(genes.source() | {"annotation": str(annotation)}, progress)
-    assert found.dropped == {"unknown_sequence": 1}
-    assert found.unused.total() == 1
+    annotated = read(genes.source() | {"annotation": str(annotation)}, progress)
+    assert annotated.dropped == {"unknown_sequence": 1}
+    assert annotated.unused.total() == 1
     (warning,) = progress.warnings
     assert warning.startswith("toy: 1 sequence of the annotation is not in the FASTA file, with 1 gene (chrU); ")
     assert any(note.startswith("toy: 1 row of the annotation is in no gene (1 ") for note in progress.notes)
@@ -79,15 +80,17 @@ def test_bases_of_intervals_that_overlap_or_reach_past_the_end_are_excluded_once
 ) -> None:
     exclude, progress = tmp_path / "exclude.bed", Silent()
     exclude.write_text("chr1\t3000\t4000\nchr1\t3500\t4321\nchr1\t5990\t9999\nchr2\t5\t5\n")
-    found = read(genes.source() | {"exclude": str(exclude)}, progress)
-    assert {name: rows.tolist() for name, rows in found.excluded.items()} == {"chr1": [[3_000, 4_321], [5_990, 6_000]]}
+    annotated = read(genes.source() | {"exclude": str(exclude)}, progress)
+    assert {name: rows.tolist() for name, rows in annotated.excluded.items()} == {
+        "chr1": [[3_000, 4_321], [5_990, 6_000]]
+    }
     assert f"toy: 1,331 of 18,000 bases are excluded by {exclude}" in progress.notes
 
 
 def test_packed_genes_are_those_that_were_packed(genes: GeneGenome) -> None:
-    found = read(genes.source()).genes("chr1")
-    assert annotated_genome.unpack(annotated_genome.pack(found)) == found
-    assert np.all([gene.chromosome == "chr1" for gene in found])
+    packed = read(genes.source()).genes("chr1")
+    assert annotated_genome.unpack(annotated_genome.pack(packed)) == packed
+    assert all(gene.chromosome == "chr1" for gene in packed)
 
 
 def test_an_annotation_without_coding_sequences_is_refused(genes: GeneGenome, tmp_path: Path) -> None:

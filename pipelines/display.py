@@ -56,7 +56,7 @@ def agreeing(number: int, singular: str, plural: str) -> str:
 
 
 def format_size(size: float) -> str:
-    """A number of bytes in binary units, rounded to three digits, as in `512 bytes`, `35.2 MiB` and `24 GiB`."""
+    """A number of bytes in binary units, in three digits, four from 1,000 on: `512 bytes`, `35.2 MiB`, `1,003 MiB`."""
     return _in_units(size, _DIGITS)
 
 
@@ -84,10 +84,11 @@ def log_of_another_program(text: str) -> str:
 def _in_units(size: float, digits: int) -> str:
     """A number of bytes rounded to so many digits, or to a whole number where that has more."""
     # What would be rounded to 1,024 of a unit is one of the next.
-    unit, count = next((pair for pair in _UNITS.items() if round(abs(size) / pair[1]) < 1024), ("TiB", _UNITS["TiB"]))
-    if count == 1:
+    fitting = ((unit, unit_bytes) for unit, unit_bytes in _UNITS.items() if round(abs(size) / unit_bytes) < 1024)
+    unit, unit_bytes = next(fitting, ("TiB", _UNITS["TiB"]))
+    if unit_bytes == 1:
         return counted(round(size), "byte")
-    value = size / count
+    value = size / unit_bytes
     exponent = int(f"{value:.{digits - 1}e}".partition("e")[2])
     decimals = max(0, digits - 1 - exponent)
     number = f"{value:,.{decimals}f}"

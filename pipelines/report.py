@@ -36,7 +36,7 @@ _WIDE_ABOVE, _CROWDED_ABOVE, _BORDER = 104, 130, 2
 _NUMBER = r"[+−-]?(?:\d[\d,]*)?\.?\d+(?:e[+-]?\d+)?"
 # Not an integer alone, which may be the name of a chromosome: 0.81, 12%, +3, 0.80–0.83, 0.81 ± 0.02, 828 MiB, 5 (2%).
 _NUMBER_AS_TEXT = re.compile(
-    rf"(?!\d+$){_NUMBER} ?%?(?:(?:–| to | ± ){_NUMBER} ?%?)?(?: ?(?:[KMGT]i?B|bytes|bases|s|min|h))?"
+    rf"(?!\d+$){_NUMBER} ?%?(?:(?:–| to | ± ){_NUMBER} ?%?)?(?: ?(?:[KMGT]i?B|bytes?|bases|s|min|h))?"
     rf"(?: \({_NUMBER} ?%?\))?"
 )
 INK, GENE, NEGATIVE, ACCENT = "#3a4352", "#2f7d5b", "#b5653a", "#3566a8"

@@ -185,7 +185,7 @@ def test_numbers_written_as_text_are_aligned_and_names_are_not() -> None:
             "–",
             "3,787 (100%)",
             "2 KiB",
-            "0.1",
+            "1 byte",
             "4",
         )
     )

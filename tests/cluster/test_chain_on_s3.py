@@ -126,12 +126,12 @@ def _nothing_is_left(places: Places) -> Iterator[None]:
 
 @pytest.fixture(scope="module")
 def dataset(places: Places) -> str:
-    """Built on the disk, and in the store, where Ray is killed as soon as the first task has left its record."""
+    """Built on the disk, and in the store, where Ray is killed as soon as negatives are placed."""
     run("build", places.disk / "experiment.yaml", "--output", places.disk / "dataset")
     output = places.address("dataset")
     line = ("build", places.address("experiment.yaml"), "--output", output, "--cluster.engine", "ray")
     killed = Command(*line, "--cluster.cpus", "2")
-    killed.wait_until(lambda: places.has(r"dataset/\.building-.*/\.records/.*\.json"))
+    killed.wait_until(lambda: places.has(r"dataset/\.building-.*/\.records/intervals-.*\.arrow"))
     assert "raylet" in (errors := killed.kill_ray()) or "gcs_server" in errors
     assert killed.process.returncode == 1
     assert not places.store.exists("dataset/manifest.json")

@@ -209,12 +209,13 @@ def make_directory(directory: Path) -> None:
             raise write_error(directory, error) from error
 
 
-def require_creatable(directory: Path, *, is_replaced: bool = False) -> None:
-    """Refuse a directory that could not be made, as far as permissions and kinds of files tell; nothing is written.
+def require_creatable(directory: Path) -> None:
+    """Refuse a directory that could not be made and locked, as far as permissions and kinds of files tell.
+
+    Nothing is written. The lock of one that exists is beside it, so that the directory above it has to be writable.
 
     Args:
         directory: it may exist.
-        is_replaced: whether one that exists is replaced, so that the directory above it has to be writable too.
 
     Raises:
         StorageError: as of `make_directory`.
@@ -225,8 +226,7 @@ def require_creatable(directory: Path, *, is_replaced: bool = False) -> None:
             if not stat.S_ISDIR(path.stat().st_mode):
                 number = errno.EEXIST
             elif path == directory:
-                if is_replaced:
-                    continue
+                continue
             elif not os.access(path, os.W_OK | os.X_OK):
                 number = errno.EROFS if os.statvfs(path).f_flag & os.ST_RDONLY else errno.EACCES
         except FileNotFoundError:

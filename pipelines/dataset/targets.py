@@ -119,7 +119,7 @@ class LocalTarget:
             names = {path.name if path.is_file() else f"{path.name}/" for path in output.iterdir()}
             names |= {f"{path.parent.name}/{path.name}" for path in output.glob("*/*")}
             _require_known(self, names)
-        storage.require_creatable(output, is_replaced=True)
+        storage.require_creatable(output)
 
     def existing(self, expected_fingerprint: str, progress: Progress) -> dict[str, Any] | None:
         if not (self.path / MANIFEST).exists():

@@ -66,17 +66,15 @@ def test_a_directory_that_cannot_be_made_is_refused_with_the_same_line_before_an
 
 
 @pytest.mark.parametrize(("flags", "reason"), [(os.ST_RDONLY, "Read-only file system"), (0, "Permission denied")])
-def test_a_directory_in_a_directory_that_cannot_be_written_is_refused_before_it_is_made(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: int, reason: str
+@pytest.mark.parametrize("place", ["runs/run", "."])
+def test_a_directory_in_one_that_cannot_be_written_is_refused_before_it_is_made_or_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, flags: int, reason: str, place: str
 ) -> None:
     status = os.statvfs_result((*os.statvfs(tmp_path)[:8], flags, 255))
     monkeypatch.setattr(os, "access", lambda path, mode: False)
     monkeypatch.setattr(os, "statvfs", lambda path: status)
-    with pytest.raises(StorageError, match=rf"runs/run: cannot be written \({reason}\)"):
-        storage.require_creatable(tmp_path / "runs" / "run")
-    storage.require_creatable(tmp_path)
-    with pytest.raises(StorageError, match=rf"^{tmp_path}: cannot be written \({reason}\)"):
-        storage.require_creatable(tmp_path, is_replaced=True)
+    with pytest.raises(StorageError, match=rf"^{tmp_path / place}: cannot be written \({reason}\)"):
+        storage.require_creatable(tmp_path / place)
 
 
 def test_a_directory_that_can_be_made_is_not_made_by_the_check(tmp_path: Path) -> None:

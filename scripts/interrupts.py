@@ -138,12 +138,12 @@ class OnTerminal:
         return time.monotonic() - began, living
 
     def _living(self) -> set[Process]:
-        found = self._started | marked(self._mark)
+        candidates = self._started | marked(self._mark)
         for process in processes():
             with suppress(OSError):
                 if str(self.temporary).encode() in Path(f"/proc/{process.pid}/cmdline").read_bytes():
-                    found.add(process)
-        return {process for process in found if process.is_alive()}
+                    candidates.add(process)
+        return {process for process in candidates if process.is_alive()}
 
     def close(self) -> None:
         """End what is left."""
@@ -335,28 +335,28 @@ def interrupt(verb: str, at: float, inputs: Inputs, output: Path, whole: set[str
 
 def problems(record: dict[str, Any], lines: list[str], whole: set[str]) -> list[str]:
     """What an interrupted run should not have done."""
-    found = [f"left: {process}" for process in record["left"]]
-    found += [f"temporary files left: {', '.join(record['temporary'])}"] if record["temporary"] else []
+    faults = [f"left: {process}" for process in record["left"]]
+    faults += [f"temporary files left: {', '.join(record['temporary'])}"] if record["temporary"] else []
     if record["status"] == 0:
         # The work was done before the signal could be heard.
-        return found if record["ended_s"] < 10 else [*found, "went on after Ctrl-C"]
+        return faults if record["ended_s"] < 10 else [*faults, "went on after Ctrl-C"]
     if record["status"] != 130:
-        found.append(f"status {record['status']}")
+        faults.append(f"status {record['status']}")
     if record.get("answered_s", END_S) > 1:
-        found.append(f"answered after {record.get('answered_s', 'no')} s")
+        faults.append(f"answered after {record.get('answered_s', 'no')} s")
     if record["ended_s"] > 10:
-        found.append(f"ended after {record['ended_s']} s")
-    found += [f"line: {line[:120]}" for line in lines if FOREIGN.search(line) or ERROR.search(line)][:1]
+        faults.append(f"ended after {record['ended_s']} s")
+    faults += [f"line: {line[:120]}" for line in lines if FOREIGN.search(line) or ERROR.search(line)][:1]
     written = [Path(name) for name in record["files"] if not name.endswith(LOCK)]
     if not written and any(KEPT in line for line in lines):
-        found.append("calls work kept that is not there")
+        faults.append("calls work kept that is not there")
     if unfinished := [str(path) for path in written if UNFINISHED.search(path.name) and not _is_hidden(path)]:
-        found.append(f"half-written: {', '.join(unfinished[:3])}")
+        faults.append(f"half-written: {', '.join(unfinished[:3])}")
     if record["verb"] not in RESUMES:
         # Nothing may look like a result, unless all of it was written.
         visible = {str(path) for path in written if not _is_hidden(path)}
-        found += [f"unfinished result: {', '.join(sorted(visible)[:3])}"] if visible and visible < whole else []
-    return found
+        faults += [f"unfinished result: {', '.join(sorted(visible)[:3])}"] if visible and visible < whole else []
+    return faults
 
 
 def _is_hidden(path: Path) -> bool:

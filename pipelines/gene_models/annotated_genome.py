@@ -98,15 +98,15 @@ def read(config: SourceConfig, selection: Selection, progress: Progress) -> Anno
     with contents.unchanged(*others.values()):
         genome = fasta.open_genome(config.genome, fasta_path, progress)
         names = contigs.NameTranslator(config, genome.lengths)
-        found = reader.read(annotation_path, genome.lengths, selection, partial(names.translate))
+        gene_file = reader.read(annotation_path, genome.lengths, selection, partial(names.translate))
         digests = {"fasta": genome.content} | {key: contents.of_file(path) for key, path in others.items()}
-        _require_shared_names(found, config, genome.lengths)
-        _require_genes(found, config)
-        chosen = contigs.select(genome.lengths, {gene.chromosome for gene in found.genes}, config)
+        _require_shared_names(gene_file, config, genome.lengths)
+        _require_genes(gene_file, config)
+        chosen = contigs.select(genome.lengths, {gene.chromosome for gene in gene_file.genes}, config)
         without_labels = _excluded(config, chosen.lengths, names, progress)
     on_chromosome: dict[str, list[Gene]] = {}
-    dropped = Counter(found.left_out)
-    for gene in found.genes:
+    dropped = Counter(gene_file.left_out)
+    for gene in gene_file.genes:
         if gene.chromosome in chosen.lengths:
             on_chromosome.setdefault(gene.chromosome, []).append(gene)
         else:
@@ -115,7 +115,7 @@ def read(config: SourceConfig, selection: Selection, progress: Progress) -> Anno
     progress.note(
         f"{config.genome}: {len(chosen.lengths):,} of {len(genome.lengths):,} sequences used ({chosen.reason})"
     )
-    _report(found, config, progress)
+    _report(gene_file, config, progress)
     for genes in on_chromosome.values():
         genes.sort(key=lambda gene: (*gene.extent, gene.strand))
     return AnnotatedGenome(
@@ -124,7 +124,7 @@ def read(config: SourceConfig, selection: Selection, progress: Progress) -> Anno
         lengths=chosen.lengths,
         bounds={name: np.array([gene.extent for gene in genes], np.int64) for name, genes in on_chromosome.items()},
         dropped=dropped,
-        unused=found.unused,
+        unused=gene_file.unused,
         packed={name: pack(genes) for name, genes in on_chromosome.items()},
         excluded=without_labels,
     )
@@ -145,26 +145,28 @@ def _excluded(
     return merged
 
 
-def _require_shared_names(found: GeneFile, config: SourceConfig, lengths: dict[str, int]) -> None:
-    if not found.genes and found.unknown and set(found.left_out) <= {"unknown_sequence"}:
+def _require_shared_names(gene_file: GeneFile, config: SourceConfig, lengths: dict[str, int]) -> None:
+    if not gene_file.genes and gene_file.unknown and set(gene_file.left_out) <= {"unknown_sequence"}:
         how = f"{config.aliases} translates none of them" if config.aliases else "for example with sources.aliases"
         raise InputError(
             f"{config.annotation}: shares no sequence name with {config.fasta}",
-            f"make the names agree ({how}); the annotation has {contigs.list_names(found.unknown)}, the FASTA has "
+            f"make the names agree ({how}); the annotation has {contigs.list_names(gene_file.unknown)}, the FASTA has "
             f"{contigs.list_names(lengths)}",
             key="sources.aliases",
         )
 
 
-def _require_genes(found: GeneFile, config: SourceConfig) -> None:
+def _require_genes(gene_file: GeneFile, config: SourceConfig) -> None:
     """An annotation without genes is at fault itself, not the choice of sequences, none of which has a gene then."""
-    if found.genes:
+    if gene_file.genes:
         return
-    if left_out := found.left_out.total():
-        reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in found.left_out.most_common())
+    if left_out := gene_file.left_out.total():
+        reasons = ", ".join(
+            f"{count:,} {reason.replace('_', ' ')}" for reason, count in gene_file.left_out.most_common()
+        )
         problem = f"{config.annotation}: no gene is left of {left_out:,} ({reasons})"
         raise InputError(problem, f"check that it is of the assembly of {config.fasta}", key="sources.annotation")
-    types = ", ".join(name for name, _ in found.types.most_common(6))
+    types = ", ".join(name for name, _ in gene_file.types.most_common(6))
     raise InputError(
         f"{config.annotation}: no gene in it; {f'it has rows of {types}' if types else 'it has no rows'}",
         "give GFF3 or GTF with genes and their CDS rows",
@@ -181,19 +183,19 @@ def _require_coding(on_chromosome: dict[str, list[Gene]], config: SourceConfig) 
         )
 
 
-def _report(found: GeneFile, config: SourceConfig, progress: Progress) -> None:
+def _report(gene_file: GeneFile, config: SourceConfig, progress: Progress) -> None:
     """Say which rows are in no gene, which sequences only the annotation has, and how many genes are cut off."""
-    if found.unused:
-        reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in found.unused.most_common())
-        rows = found.unused.total()
+    if gene_file.unused:
+        reasons = ", ".join(f"{count:,} {reason.replace('_', ' ')}" for reason, count in gene_file.unused.most_common())
+        rows = gene_file.unused.total()
         are = agreeing(rows, "is", "are")
         progress.note(f"{config.genome}: {counted(rows, 'row')} of the annotation {are} in no gene ({reasons})")
-    if found.unknown:
+    if gene_file.unknown:
         progress.warn(
-            f"{config.genome}: {counted(len(found.unknown), 'sequence')} of the annotation "
-            f"{agreeing(len(found.unknown), 'is', 'are')} not in the FASTA file, with "
-            f"{counted(found.left_out['unknown_sequence'], 'gene')} ({contigs.list_names(found.unknown)}); "
+            f"{config.genome}: {counted(len(gene_file.unknown), 'sequence')} of the annotation "
+            f"{agreeing(len(gene_file.unknown), 'is', 'are')} not in the FASTA file, with "
+            f"{counted(gene_file.left_out['unknown_sequence'], 'gene')} ({contigs.list_names(gene_file.unknown)}); "
             "sources.aliases can match them"
         )
-    if found.cut_off:
-        progress.warn(f"{config.genome}: {found.describe_cut_off()}")
+    if gene_file.cut_off:
+        progress.warn(f"{config.genome}: {gene_file.describe_cut_off()}")

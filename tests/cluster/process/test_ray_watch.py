@@ -7,6 +7,8 @@ import signal
 import socket
 import subprocess
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 import ray
@@ -37,12 +39,18 @@ class Clock:
         self.seconds += seconds
 
 
-def test_a_head_that_does_not_answer_is_lost_after_some_time() -> None:
+@contextmanager
+def head() -> Iterator[tuple[socket.socket, Clock, GcsProbe]]:
+    """The socket of a head, which refuses until it listens, and a probe of it with its clock."""
     clock = Clock()
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
+        yield listener, clock, GcsProbe(f"127.0.0.1:{listener.getsockname()[1]}", clock)
+
+
+def test_a_head_that_does_not_answer_is_lost_after_some_time() -> None:
+    with head() as (listener, clock, probe):
         listener.listen()
-        probe = GcsProbe(f"127.0.0.1:{listener.getsockname()[1]}", clock)
         clock.advance(GCS_PATIENCE_S)
         assert probe() is None
     clock.advance(GCS_PATIENCE_S - 1)
@@ -52,10 +60,7 @@ def test_a_head_that_does_not_answer_is_lost_after_some_time() -> None:
 
 
 def test_a_head_is_not_asked_again_at_once() -> None:
-    clock = Clock()
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        probe = GcsProbe(f"127.0.0.1:{listener.getsockname()[1]}", clock)
+    with head() as (_, clock, probe):
         clock.advance(GCS_PATIENCE_S - 1)
         assert probe() is None
         clock.advance(GCS_INTERVAL_S - 1)
@@ -63,10 +68,7 @@ def test_a_head_is_not_asked_again_at_once() -> None:
 
 
 def test_a_head_that_comes_back_is_not_lost() -> None:
-    clock = Clock()
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        probe = GcsProbe(f"127.0.0.1:{listener.getsockname()[1]}", clock)
+    with head() as (listener, clock, probe):
         clock.advance(GCS_PATIENCE_S - 1)
         assert probe() is None
         listener.listen()
